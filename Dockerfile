@@ -1,0 +1,27 @@
+# What training needs, at the versions of requirements-train.lock; no code of the project, which comes in a channel.
+# `make image` builds it and names it after this file and that lock. It asks for nothing that Docker's classic builder
+# lacks. Where the default base cannot be pulled, `make base-image` makes another.
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+FROM ${BASE}
+
+# A virtual environment puts `python`, `python3` and `pip` first on the path, whichever of them the base has.
+# HOME: any user may run the image, also one that it does not know.
+ENV PATH=/opt/venv/bin:${PATH} \
+    HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+
+COPY requirements-train.lock /opt/requirements-train.lock
+
+# pip trusts the base's certificates rather than its own copy, so that a base made behind a proxy works.
+# Modules are compiled here, since the user of a container may not write them.
+RUN python3 -m venv /opt/venv \
+    && PIP_CERT=/etc/ssl/certs/ca-certificates.crt pip install --no-cache-dir --disable-pip-version-check \
+        --no-deps --require-hashes --compile --requirement /opt/requirements-train.lock \
+    && mkdir -p /opt/ml \
+    && chmod 777 /opt/ml
+
+ARG LOCK_SHA256=unknown
+LABEL lock.sha256=${LOCK_SHA256}
+
+CMD ["python"]

@@ -1,0 +1,52 @@
+# Works with GNU make 3.81 and later. Everything runs in .venv, which is made from requirements.lock when needed.
+PYTHON ?= python3
+ARGS ?=
+# dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
+IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.PHONY: help train test check lock upgrade image base-image venv clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make train        environment, data, then a ResNet on this machine; make train ARGS=\"epochs=2\""
+	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
+	@echo "make check        style and types"
+	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
+	@echo "make image        the training image; make base-image its base, where none can be pulled"
+	@echo "make lock         requirements*.txt into requirements*.lock, versions kept; make upgrade moves them"
+	@echo "make clean        remove caches (never data/ or runs/)"
+
+train: .venv/installed
+	@$(IN_VENV) python src/fetch.py
+	@$(IN_VENV) python src/train.py mode=local $(ARGS)
+
+test: .venv/installed
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+check: .venv/installed
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) mypy --strict src
+
+venv: .venv/installed
+	@echo "Environment: .venv is ready."
+
+.venv/installed: requirements.lock
+	@MAKECMDGOALS="$(MAKECMDGOALS)" sh tools/venv.sh "$(PYTHON)"
+
+lock: .venv/installed
+	@$(IN_VENV) python tools/lock.py
+
+upgrade: .venv/installed
+	@$(IN_VENV) python tools/lock.py --upgrade $(ARGS)
+
+image:
+	@sh tools/image.sh
+
+base-image:
+	@sh tools/base_image.sh
+
+clean:
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . \( -name .git -o -name .dvc -o -path ./.venv -o -path ./data -o -path ./runs \) -prune \
+		-o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,42 @@
+"""What all tests share: the rule for tests that need a Docker engine, its image, and where real CIFAR-10 is."""
+
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+IMAGE = Path(__file__).resolve().parent.parent / "tools" / "image.sh"
+ON_CI = os.environ.get("CI") == "true"
+
+
+@functools.cache
+def engine_answers() -> bool:
+    """Whether a Docker engine answers within ten seconds."""
+    try:
+        command = ["docker", "version", "--format", "{{.Server.Version}}"]
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("docker") and not engine_answers():
+        (pytest.fail if ON_CI else pytest.skip)("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def training_image() -> str:
+    """The name of the training image, built now where it is missing; for tests marked docker."""
+    built = subprocess.run(["sh", str(IMAGE)], capture_output=True, text=True, timeout=1200, check=False)
+    if built.returncode:
+        (pytest.fail if ON_CI else pytest.skip)(built.stderr.strip().rpartition("\n")[2])
+    return subprocess.run(["sh", str(IMAGE), "name"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Path | None:
+    """The folder that holds cifar-10-batches-py/ with real CIFAR-10, named by CIFAR10_DIR; None without one."""
+    named = os.environ.get("CIFAR10_DIR")
+    return Path(named).resolve() if named else None

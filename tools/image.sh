@@ -1,0 +1,38 @@
+#!/bin/sh
+# Build the training image, named after what it is made of: the first 12 digits of the sha256 over
+# requirements-train.lock and Dockerfile. `tools/image.sh name` only prints that name. Building takes about a minute.
+set -eu
+cd "$(dirname "$0")/.."
+
+sha256() {
+    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
+fail() {
+    echo "$*" >&2
+    exit 2
+}
+
+name=cifar10-train:$(cat requirements-train.lock Dockerfile | sha256 | cut -c 1-12)
+if [ "${1:-}" = name ]; then
+    echo "$name"
+    exit 0
+fi
+command -v docker >/dev/null || fail "no docker command; install Docker"
+docker version >/dev/null 2>&1 || fail "no Docker engine answers; start one"
+if docker image inspect "$name" >/dev/null 2>&1; then
+    echo "Image $name: already there."
+    exit 0
+fi
+pinned=$(sed -n 's/^ARG BASE=//p' Dockerfile)
+base=${BASE:-$pinned}
+if [ -z "${BASE:-}" ] && ! docker image inspect "$pinned" >/dev/null 2>&1 &&
+    docker image inspect cifar10-base:bookworm >/dev/null 2>&1; then
+    base=cifar10-base:bookworm
+fi
+hint=
+[ "$base" != "$pinned" ] || hint="; where its base cannot be pulled, type: make base-image image"
+echo "Image $name: building on $base; about a minute, 2 GB."
+docker build --tag "$name" --build-arg "BASE=$base" --build-arg "LOCK_SHA256=$(sha256 <requirements-train.lock)" . ||
+    fail "the image was not built; the lines above say why$hint"
+echo "Image $name: built."

@@ -1,0 +1,164 @@
+"""Write requirements.lock and requirements-train.lock: versions, markers and hashes, nothing else.
+
+    make lock                        keep every version that requirements.lock names
+    make upgrade                     move all versions
+    make upgrade ARGS="numpy ruff"   move these and what they force
+
+uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
+Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
+The training lock is the part of the whole lock that requirements-train.txt needs, line for line.
+"""
+
+import argparse
+import itertools
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packaging.markers import Marker
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHONS = ((3, 11), (3, 12))
+PLATFORM = re.compile(r"any|(manylinux|linux).*_(x86_64|aarch64)|macosx_.*_(x86_64|arm64|universal2)")
+LINUX = re.compile(r"any|(manylinux|linux).*_x86_64")
+MACHINES = (
+    ("linux", "Linux", "x86_64"),
+    ("linux", "Linux", "aarch64"),
+    ("darwin", "Darwin", "arm64"),
+    ("darwin", "Darwin", "x86_64"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write requirements.lock and requirements-train.lock.")
+    parser.add_argument("--upgrade", action="store_true", help="move all versions, or those of the packages named")
+    parser.add_argument("packages", nargs="*", help="with --upgrade: move these alone")
+    args = parser.parse_args()
+    whole_lock = ROOT / "requirements.lock"
+    pins = read_pins(whole_lock) if whole_lock.exists() else []
+    if args.upgrade:
+        move = {canonicalize_name(name) for name in args.packages}
+        pins = [pin for pin in pins if move and canonicalize_name(pin.partition("==")[0]) not in move]
+    whole = resolve(ROOT / "requirements.txt", pins)
+    kept = [header for header, _ in whole]
+    needed = {header.partition("==")[0] for header, _ in resolve(ROOT / "requirements-train.txt", kept)}
+    train = [block for block in whole if block[0].partition("==")[0] in needed]
+    write(whole_lock, whole)
+    write(ROOT / "requirements-train.lock", train)
+
+
+def read_pins(lock: Path) -> list[str]:
+    """The lines `name==version ; marker` of a lock, without hashes."""
+    return [line.rstrip(" \\\n") for line in lock.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
+
+
+def resolve(requirements: Path, pins: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """(`name==version ; marker`, sorted hashes) of each package that some machine of ours needs, sorted.
+
+    Runs in a temporary folder, since uv's own file names addresses.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        constraints, answer = Path(folder, "pins.txt"), Path(folder, "pylock.toml")
+        constraints.write_text("\n".join(pins))
+        command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+        command += ["--format", "pylock.toml", "--constraint", str(constraints)]
+        subprocess.run([*command, "--output-file", str(answer), str(requirements)], check=True)
+        packages = tomllib.loads(answer.read_text())["packages"]
+    return sorted((header(package), hashes(package)) for package in packages if needed_somewhere(package))
+
+
+def header(package: dict[str, Any]) -> str:
+    marker = f" ; {package['marker']}" if "marker" in package else ""
+    return f"{package['name']}=={package['version']}{marker}"
+
+
+def needed_somewhere(package: dict[str, Any]) -> bool:
+    """False for what only other systems or other Pythons install."""
+    return "marker" not in package or any(
+        Marker(package["marker"]).evaluate(environment) for environment in environments()
+    )
+
+
+def environments() -> Iterable[dict[str, str]]:
+    for (major, minor), (platform, system, machine) in itertools.product(PYTHONS, MACHINES):
+        yield {
+            "python_version": f"{major}.{minor}",
+            "python_full_version": f"{major}.{minor}.0",
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "os_name": "posix",
+            "sys_platform": platform,
+            "platform_system": system,
+            "platform_machine": machine,
+        }
+
+
+def hashes(package: dict[str, Any]) -> list[str]:
+    """sha256 of every wheel that a machine of ours can install, and of the source archive where Linux has none."""
+    tags = {file_sha256(wheel): parse_wheel_filename(file_name(wheel))[3] for wheel in package.get("wheels", [])}
+    usable = {sha for sha, wheel_tags in tags.items() if any(fits(tag, PLATFORM, PYTHONS) for tag in wheel_tags)}
+    every_tag = [tag for wheel_tags in tags.values() for tag in wheel_tags]
+    covered = all(any(fits(tag, LINUX, [python]) for tag in every_tag) for python in wanted_pythons(package))
+    if not covered and "sdist" in package:
+        usable.add(file_sha256(package["sdist"]))
+    if not usable:
+        raise SystemExit(f"{header(package)}: no file of it installs on CPython 3.11 or 3.12 on Linux or macOS")
+    return sorted(usable)
+
+
+def wanted_pythons(package: dict[str, Any]) -> list[tuple[int, int]]:
+    """The Pythons that this entry is for: a package may stand in the lock once for each."""
+    if "marker" not in package:
+        return list(PYTHONS)
+    found = {
+        tuple(int(part) for part in environment["python_version"].split("."))
+        for environment in environments()
+        if Marker(package["marker"]).evaluate(environment)
+    }
+    return [python for python in PYTHONS if python in found]
+
+
+def fits(tag: Tag, platform: re.Pattern[str], pythons: Iterable[tuple[int, int]]) -> bool:
+    """Whether a file with this tag installs on one of these Pythons on such a platform."""
+    if not platform.fullmatch(tag.platform):
+        return False
+    for major, minor in pythons:
+        own = f"cp{major}{minor}"
+        if tag.interpreter == own and tag.abi in (own, "abi3", "none"):
+            return True
+        older = re.fullmatch(r"cp3(\d+)", tag.interpreter)
+        if older and tag.abi == "abi3" and int(older[1]) <= minor:
+            return True
+        plain = re.fullmatch(r"py3(\d*)", tag.interpreter)
+        if plain and tag.abi == "none" and int(plain[1] or 0) <= minor:
+            return True
+    return False
+
+
+def file_name(file: dict[str, Any]) -> str:
+    """The file's name as given, or the last part of its address."""
+    return str(file["name"]) if "name" in file else str(file["url"]).rpartition("/")[2].partition("#")[0]
+
+
+def file_sha256(file: dict[str, Any]) -> str:
+    return str(file["hashes"]["sha256"])
+
+
+def write(path: Path, blocks: list[tuple[str, list[str]]]) -> None:
+    text = "".join(
+        " \\\n".join([header, *(f"    --hash=sha256:{sha}" for sha in shas)]) + "\n" for header, shas in blocks
+    )
+    if not path.exists() or path.read_text() != text:  # an unchanged lock keeps its time, and .venv stands
+        path.write_text(text)
+    print(f"{path.name}: {len(blocks)} packages, {len(text) // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
