@@ -1,0 +1,147 @@
+"""The two folders of a run, and every name in them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import atomic, bundle
+from harness.errors import PreparePlace
+from harness.plan import RunPlan, dumps
+
+RESERVE = 2**18  # bytes: more than a record and the end of a log take
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/<run_id>/`: what a run leaves."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def record(self) -> Path:
+        return self.path / "record.json"
+
+    @property
+    def code(self) -> Path:
+        return self.path / "code"
+
+    @property
+    def patch(self) -> Path:
+        return self.path / "changes.patch"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def comet(self) -> Path:
+        return self.path / "comet"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def job(self) -> Path:
+        """Scratch while the run goes on; what is worth keeping is moved out of it at the end."""
+        return self.path / "job"
+
+    @property
+    def reserve(self) -> Path:
+        """Disk blocks held back, so that a full disk can still be recorded."""
+        return self.path / ".reserve"
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """What the worker sees, laid out as SageMaker lays out /opt/ml."""
+
+    base: Path
+
+    @property
+    def code(self) -> Path:
+        return self.base / "input" / "data" / "code"
+
+    @property
+    def dataset(self) -> Path:
+        return self.base / "input" / "data" / "dataset"
+
+    @property
+    def plan(self) -> Path:
+        return self.code / "plan.json"
+
+    @property
+    def model(self) -> Path:
+        return self.base / "model" / "model.keras"
+
+    @property
+    def output(self) -> Path:
+        return self.base / "output" / "data"
+
+    @property
+    def record(self) -> Path:
+        return self.output / "record.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.output / "metrics.csv"
+
+    @property
+    def failure(self) -> Path:
+        return self.base / "output" / "failure"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.base / "checkpoints"
+
+
+
+def writable(runs: Path) -> Path:
+    """The folder of all runs, made if it is not there.
+
+    Raises:
+        PreparePlace: it cannot be made or written.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        probe = runs / f".write-test.{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        reason = f"runs_folder={runs} cannot be written: {error.strerror}"
+        raise PreparePlace(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
+    return runs
+
+
+def stage(runs: Path, planned: RunPlan, files: Mapping[str, bytes], patch: bytes) -> RunFolder:
+    """A new run folder with plan, bundle and patch, complete before it gets its name.
+
+    Raises:
+        PreparePlace: the disk is full, or the folder exists.
+    """
+    try:
+        with atomic.folder(runs / planned.run_id) as temporary:
+            new = RunFolder(temporary)
+            bundle.write(files, new.code)
+            for path in (new.plan, new.code / "plan.json"):  # one for people, one that travels
+                path.write_text(dumps(planned))
+            if patch:
+                new.patch.write_bytes(patch)
+            new.checkpoints.mkdir()
+            new.reserve.write_bytes(os.urandom(RESERVE))
+    except OSError as error:
+        raise PreparePlace(f"{runs / planned.run_id} cannot be written: {error.strerror}", command="df -h .") from error
+    return RunFolder(runs / planned.run_id)

@@ -1,0 +1,60 @@
+"""The record of a run: what did happen. Standard library only.
+
+The worker writes one whenever it can; the host completes it, or writes it where the worker could not.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from harness.plan import SCHEMA, Experiment, Placement, Provenance, RunPlan
+
+
+@dataclass(frozen=True)
+class Results:
+    """Losses in nats per image, accuracies as fractions; `confusion[true][predicted]` counts test images."""
+
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    test_correct: int
+    test_images: int
+    confusion: tuple[tuple[int, ...], ...]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Plan and evidence.
+
+    `status` is "completed" or "failed" (then `reason` says why). Times are UTC, ISO 8601. `seconds` are wall time by
+    phase. `weights` is the digest of the final weights, `artifacts` the sha256 of each file by name. `environment` is
+    None where the worker died before it could tell.
+    """
+
+    schema: int
+    run_id: str
+    experiment_id: str
+    status: str
+    reason: str | None
+    started: str | None
+    finished: str | None
+    experiment: Experiment
+    placement: Placement
+    provenance: Provenance
+    environment: dict[str, Any] | None
+    results: Results | None
+    weights: str | None
+    seconds: dict[str, float]
+    artifacts: dict[str, str]
+    exit_code: int | None
+
+
+def of(plan: RunPlan, **found: Any) -> RunRecord:
+    """The record of a plan with what was found; what was not found is unknown (None or empty)."""
+    unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {"seconds": {}, "artifacts": {}}
+    planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}
+    return RunRecord(**{**unknown, **planned, "schema": SCHEMA, **found})

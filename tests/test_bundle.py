@@ -1,0 +1,47 @@
+import ast
+from pathlib import Path
+
+from harness import bundle
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported(module: str) -> set[str]:
+    """The harness modules that a module's source imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / "src" / "harness" / f"{module}.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "harness":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness."):
+            found.add(str(node.module).removeprefix("harness."))
+    return found
+
+
+def test_the_bundle_is_what_the_worker_imports_and_nothing_else():
+    reached, todo = {"__init__"}, {"worker"}
+    while todo:
+        reached |= todo
+        todo = set().union(*(imported(module) for module in todo)) - reached
+    assert sorted(reached) == sorted(bundle.MODULES)
+
+
+def test_the_pipeline_retrains_when_any_module_of_the_bundle_changes():
+    pipeline = (ROOT / "dvc.yaml").read_text()
+    assert [module for module in bundle.MODULES if f"- src/harness/{module}.py\n" not in pipeline] == []
+
+
+def test_what_is_written_is_received_with_the_same_hashes(tmp_path):
+    files = bundle.collect(ROOT)
+    bundle.write(files, tmp_path)
+    received = bundle.received(tmp_path)
+    assert bundle.code_hash(received) == bundle.code_hash(files)
+    assert bundle.lock_hash(received) == bundle.lock_hash(files)
+
+
+def test_a_changed_an_added_and_a_missing_module_change_the_code_hash(tmp_path):
+    files = bundle.collect(ROOT)
+    changed = {**files, "harness/fit.py": files["harness/fit.py"] + b"\n"}
+    missing = {name: content for name, content in files.items() if name != "harness/fit.py"}
+    bundle.write({**files, "harness/extra.py": b""}, tmp_path)
+    hashes = {bundle.code_hash(each) for each in (files, changed, missing, bundle.received(tmp_path))}
+    assert len(hashes) == 4
