@@ -1,9 +1,10 @@
 import json
 
 import pytest
+from test_plan import PLAN
+
 from harness import folders
 from harness.errors import PreparePlace
-from test_plan import PLAN
 
 FILES = {"harness/worker.py": b"pass\n", "requirements-train.lock": b"a==1\n"}
 

@@ -3,6 +3,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from harness import plan, record
 
 DATASET = plan.DatasetId("cifar-10", "15fc.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
@@ -16,7 +17,11 @@ PLAN = plan.make(EXPERIMENT, PLACEMENT, PROVENANCE, NOW)
 
 def test_a_plan_and_a_record_survive_json():
     results = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))
-    for value in (PLAN, record.of(PLAN, status="failed", reason="why"), record.of(PLAN, status="completed", results=results)):
+    for value in (
+        PLAN,
+        record.of(PLAN, status="failed", reason="why"),
+        record.of(PLAN, status="completed", results=results),
+    ):
         assert plan.from_json(type(value), json.loads(plan.dumps(value))) == value
 
 

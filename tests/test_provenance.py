@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+
 from harness import provenance
 
 

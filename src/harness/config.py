@@ -125,10 +125,14 @@ def check(raw: dict[str, Any]) -> Config:
     """
     flat = {name: raw[name] for name in (field.name for field in fields(Training)) if name in raw}
     training = _section(Training, flat, "")
-    mode, data, comet = (_section(kind, raw[kind.__name__.lower()], f"{kind.__name__.lower()}.") for kind in (Mode, Data, Comet))
+    mode, data, comet = (
+        _section(kind, raw[kind.__name__.lower()], f"{kind.__name__.lower()}.") for kind in (Mode, Data, Comet)
+    )
     for name in ("runs_folder", "publish"):
         if not (isinstance(raw[name], str) and raw[name]) and (name, raw[name]) != ("publish", None):
-            raise ChangeSetting(f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{_verb()} {name}=runs")
+            raise ChangeSetting(
+                f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{_verb()} {name}=runs"
+            )
     if training.warmup_epochs > training.epochs:
         raise ChangeSetting(
             f"warmup_epochs={training.warmup_epochs} is longer than epochs={training.epochs}",
@@ -153,7 +157,9 @@ def _section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
             example = str(rule.nearest(value)).lower() if wanted is bool else rule.nearest(value)
             shown = "null" if value is None else value
             raise ChangeSetting(
-                f"{prefix}{name}={shown} is not legal", legal=noun + rule.legal, command=f"{_verb()} {prefix}{name}={example}"
+                f"{prefix}{name}={shown} is not legal",
+                legal=noun + rule.legal,
+                command=f"{_verb()} {prefix}{name}={example}",
             )
         values[name] = value
     return kind(**values)

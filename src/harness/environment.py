@@ -49,7 +49,7 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
         "gpus": gpus,
         "threads": threads,
         "deterministic": deterministic,
-        "settings": {name: os.environ[name] if name in os.environ else None for name in SETTINGS},
+        "settings": {name: os.environ.get(name) for name in SETTINGS},
         "tensorflow": installed["tensorflow"],
         "packages": installed,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),

@@ -105,8 +105,9 @@ class JobFolder:
 
     @property
     def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
-
+        """SageMaker mounts /opt/ml/checkpoints; its local mode does not, and there the folder comes as a channel."""
+        channel = self.base / "input" / "data" / "checkpoints"
+        return channel if channel.exists() else self.base / "checkpoints"
 
 
 def writable(runs: Path) -> Path:

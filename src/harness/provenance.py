@@ -20,12 +20,14 @@ LARGEST_UNTRACKED = 2**20  # bytes; a larger untracked file is named as withheld
 PIPELINE_LOCK = "dvc.lock"  # DVC writes it while stages run: an output, no work of the user's
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 SECRET_FILE = re.compile(r"(^|/)(\.env(\..*)?|.*\.pem|id_[a-z0-9]+|credentials|\.comet\.config)$")
-SECRET_TEXT = re.compile(rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|aws_secret_access_key|COMET_API_KEY\s*=\s*\S")
+SECRET_TEXT = re.compile(
+    rb"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|aws_secret_access_key|COMET_API_KEY\s*=\s*\S"
+)
 
 
 @dataclass(frozen=True)
 class GitState:
-    """The commit, the patch from it to the working tree (untracked files included), and the files left out of the patch."""
+    """The commit, the patch from it to the working tree (untracked files too), and the files left out of the patch."""
 
     git: Git | None
     patch: bytes
@@ -41,12 +43,18 @@ def of(root: Path, state: GitState, now: datetime) -> Provenance:
 
 def secrets() -> list[bytes]:
     """The values of environment variables whose names speak of a secret; short ones (flags, paths) are not."""
-    return [value.encode() for name, value in os.environ.items() if SECRET_NAME.search(name) and len(value) >= 12 and "/" != value[0]]
+    return [
+        value.encode()
+        for name, value in os.environ.items()
+        if SECRET_NAME.search(name) and len(value) >= 12 and value[0] != "/"
+    ]
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment that a worker may see: no variable whose name speaks of a secret, none of AWS's."""
-    return {name: value for name, value in environment.items() if not (SECRET_NAME.search(name) or name.startswith("AWS_"))}
+    return {
+        name: value for name, value in environment.items() if not (SECRET_NAME.search(name) or name.startswith("AWS_"))
+    }
 
 
 def redact(text: str) -> str:
@@ -81,7 +89,7 @@ def without_credentials(address: str) -> str:
 
 
 def _patch(top: Path) -> tuple[bytes, tuple[str, ...]]:
-    """`git diff HEAD` with untracked files as additions, made through a copy of the index: the real one is not touched."""
+    """`git diff HEAD` with untracked files as additions, made through a copy of the index: the real one stays."""
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
         real = Path(_git(top, "rev-parse", "--git-path", "index").decode().strip())
@@ -96,7 +104,15 @@ def _patch(top: Path) -> tuple[bytes, tuple[str, ...]]:
         if kept:
             listing = b"\0".join(os.fsencode(path) for path in kept)
             _git(top, "add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul", env=env, stdin=listing)
-        options = ("--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/")
+        options = (
+            "--binary",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            "--no-renames",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+        )
         exclude = [f":(exclude,literal,top){path}" for path in (*sorted(withheld), PIPELINE_LOCK)]
         return _git(top, "diff", *options, "HEAD", "--", ":/", *exclude, env=env), tuple(sorted(withheld))
 
@@ -121,5 +137,7 @@ def _secret(path: Path, name: str) -> bool:
 def _git(root: Path, *arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> bytes:
     """What git prints; empty where it fails, which each caller reads as "not known"."""
     command = ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(command, input=stdin or b"", capture_output=True, env={**os.environ, **(env or {})}, check=False)
+    done = subprocess.run(
+        command, input=stdin or b"", capture_output=True, env={**os.environ, **(env or {})}, check=False
+    )
     return done.stdout if done.returncode == 0 else b""

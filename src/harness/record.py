@@ -55,6 +55,9 @@ class RunRecord:
 
 def of(plan: RunPlan, **found: Any) -> RunRecord:
     """The record of a plan with what was found; what was not found is unknown (None or empty)."""
-    unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {"seconds": {}, "artifacts": {}}
+    unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {
+        "seconds": {},
+        "artifacts": {},
+    }
     planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}
     return RunRecord(**{**unknown, **planned, "schema": SCHEMA, **found})

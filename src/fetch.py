@@ -1,0 +1,37 @@
+"""Obtain CIFAR-10 as data.dvc pins it, or say that the bundled sample will stand in.
+
+    python src/fetch.py
+    python src/fetch.py archive=PATH      the official archive, or an extracted folder
+    python src/fetch.py on_missing=fail   no sample
+    python src/fetch.py publish=FOLDER    also leave FOLDER/dataset.json, what DVC's later stages depend on
+
+Settings of conf/ can be given as in train.py.
+"""
+
+import sys
+
+from harness import config, console
+from harness.config import ROOT, Config
+
+
+def fetch(settings: Config) -> int:
+    """Find the data, verify it, link it into data/ through DVC's cache."""
+    from harness import fetching
+    from harness.publish import publish_dataset
+
+    wanted = settings.data
+    found = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
+    for way in found.tried:
+        console.say(f"tried     {way}")
+    console.say(f"dataset   {found.dataset.name} {found.dataset.hash} ({found.how}), in {found.folder}")
+    if found.dataset.sample:
+        console.say(fetching.SAMPLE_NOTICE)
+    if settings.publish:
+        publish_dataset(found.dataset, ROOT / settings.publish)
+    return 0
+
+
+if __name__ == "__main__":
+    own = ("archive=", "on_missing=", "url=")  # here the settings of data.* go by their short names
+    sys.argv[1:] = [f"data.{argument}" if argument.startswith(own) else argument for argument in sys.argv[1:]]
+    sys.exit(console.main(lambda: config.run(fetch)))

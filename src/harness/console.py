@@ -1,0 +1,169 @@
+"""What a person sees of a run: a progress bar on a terminal, plain lines in a log, and log.txt."""
+
+import math
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.folders import RunFolder
+from harness.plan import Git, RunPlan
+from harness.provenance import redact
+from harness.record import RunRecord
+
+PAIR = re.compile(r"(\w+)=(\S+)")
+NATIVE = re.compile(
+    r"([IWEF]\d{4} \d\d:|[IWEF]0000 |WARNING: All log messages before absl)"
+)  # TensorFlow's own chatter
+
+WORKER = "worker "  # how the worker's first line begins
+
+SAMPLE = "SAMPLE DATA: handwritten digits stand in for CIFAR-10; python src/fetch.py says what was tried"
+
+
+def say(text: str) -> None:
+    """One line for the person at the terminal."""
+    print(text, flush=True)
+
+
+def main(verb: Callable[[], int]) -> int:
+    """Run a verb: a user's mistake becomes one line on stderr and its error's exit code, a bug keeps its traceback."""
+    try:
+        return verb()
+    except HarnessError as error:
+        print(f"error: {redact(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "harness":
+            raise
+        print(
+            f"error: {sys.executable} has no {error.name}; type: make venv && source .venv/bin/activate",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("stopped before the run began; nothing is left behind", file=sys.stderr)
+        return 130
+
+
+def parse(line: str) -> dict[str, float]:
+    """The numbers of a line like `epoch=3 step=1170 train_loss=0.61`; empty for any other line."""
+    if not line.startswith(("epoch=", "progress ")):
+        return {}
+    values = {}
+    for name, text in PAIR.findall(line):
+        try:
+            values[name] = float(text)
+        except ValueError:
+            return {}
+    return values
+
+
+class Listener:
+    """Takes the worker's lines: writes log.txt, moves the bar, hands each epoch's numbers on."""
+
+    def __init__(self, log: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
+        self._log = log.open("a", encoding="utf-8")
+        self._on_epoch = on_epoch
+        self._bar: Any = None
+        self._first: tuple[float, int] | None = None  # when progress was first heard of, and at which step
+        self._told = False
+        self._live = False  # what the launcher says before the worker speaks is for the log alone
+
+    def __call__(self, line: str) -> None:
+        values = parse(line)
+        progress = line.startswith("progress ")
+        if not progress:
+            self._write(line)
+        if "step" in values and "steps" in values:
+            self._advance(values)
+        self._live = self._live or line.startswith(WORKER)
+        if self._live and not progress and not NATIVE.match(line) and not line.startswith(WORKER):
+            self._show(line)
+        if "epoch" in values and not progress:
+            self._on_epoch(values)
+
+    def close(self) -> None:
+        """End bar and log."""
+        if self._bar is not None:
+            self._bar.close()
+        self._log.close()
+
+    def _write(self, line: str) -> None:
+        try:
+            print(line, file=self._log, flush=True)
+        except OSError:  # a full disk must not end the watch; the record will say what the worker met
+            return
+
+    def _show(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stdout)
+        else:
+            say(line)
+
+    def _advance(self, values: dict[str, float]) -> None:
+        step, steps, speed = int(values["step"]), int(values["steps"]), values["images_per_second"]
+        now = time.monotonic()
+        if sys.stderr.isatty():
+            if self._bar is None:
+                from tqdm import tqdm
+
+                self._bar = tqdm(total=steps, unit="step", initial=step, dynamic_ncols=True)
+            self._bar.set_postfix_str(f"{speed:.0f} images/s", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif self._first is None:
+            self._first = (now, step)
+        elif not self._told and step > self._first[1]:
+            self._told = True
+            left = (now - self._first[0]) / (step - self._first[1]) * (steps - step)
+            say(f"training  step {step} of {steps}, {speed:.0f} images/s, {duration(left)} left")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `about 40 s`, `about 3 min`, `about 2.5 h`."""
+    if seconds < 90:
+        return f"about {max(1, math.ceil(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def announce(planned: RunPlan, run: RunFolder) -> None:
+    """What is about to run, and where it will be found."""
+    experiment, place, git = planned.experiment, planned.placement, planned.provenance.git
+    config = experiment.config
+    if experiment.dataset.sample:
+        say(SAMPLE)
+    say(f"dataset   {experiment.dataset.name} {experiment.dataset.hash}")
+    say(f"model     ResNet-{config['resnet_size']} v{config['resnet_version']}, {config['epochs']} epochs")
+    say(f"code      {commit(git)}")
+    say(f"place     {place.runner} ({place.reason}), {place.threads} threads")
+    say(f"run       {run.path}")
+
+
+def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> None:
+    """The last lines of a run: what came out, of what, and where it is."""
+    dataset = record.experiment.dataset
+    say("")
+    if record.results is None:
+        say(f"FAILED    {record.reason}")
+        say(f"log       {run.log}")
+    else:
+        results = record.results
+        say(f"accuracy  validation {results.validation_accuracy:.4f}, test {results.test_accuracy:.4f}")
+        say(f"weights   {record.weights}")
+    say(f"dataset   {dataset.name} {dataset.hash}{' (bundled sample, not CIFAR-10)' if dataset.sample else ''}")
+    say(f"experiment {record.experiment_id}")
+    say(f"commit    {commit(record.provenance.git)}")
+    say(f"comet     {comet}")
+    say(f"run       {run.path} ({duration(seconds).removeprefix('about ')})")
+    if dataset.sample:
+        say(SAMPLE)
+
+
+def commit(git: Git | None) -> str:
+    """A commit in words."""
+    if git is None:
+        return "unknown (not a git repository)"
+    return f"{git.commit[:12]} on {git.branch or 'no branch'}{', with uncommitted changes' if git.dirty else ''}"

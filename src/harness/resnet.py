@@ -1,0 +1,183 @@
+"""He et al.'s CIFAR ResNet of depth 6n+2: one description, read in two ways.
+
+`build` reads it as a Keras model of standard layers, which is what is saved. `forward` reads it as the pass that
+training uses, over the same variables, with fused batch normalisation: Keras's own is slower.
+
+Version 1 is post-activation with zero-padded identity shortcuts (arXiv 1512.03385, section 4.2, option A); version 2
+is pre-activation (arXiv 1603.05027) with a 1x1 projection at the first block of every stage.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness import randomness
+
+Tensor = Any  # TensorFlow ships no types
+EPSILON = 1e-5
+MOMENTUM = 0.9  # of the moving statistics
+WIDTHS = (16, 32, 64)
+
+
+class Layers(Protocol):
+    """What the description is made of. Convolutions have no bias and pad (kernel - 1) / 2 zeros on each side."""
+
+    def conv(self, name: str, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor: ...
+    def norm(self, name: str, x: Tensor, relu: bool) -> Tensor: ...
+    def shortcut(self, name: str, x: Tensor, filters: int, stride: int) -> Tensor: ...
+    def add(self, name: str, x: Tensor, y: Tensor, relu: bool) -> Tensor: ...
+    def dense(self, name: str, x: Tensor, units: int) -> Tensor: ...
+
+
+def network(layers: Layers, x: Tensor, size: int, version: int, classes: int) -> Tensor:
+    """Logits [n, classes] of normalised images [n, 32, 32, 3]."""
+    x = layers.conv("first_conv", x, WIDTHS[0], 3, 1)
+    if version == 1:
+        x = layers.norm("first_norm", x, relu=True)
+    for stage, filters in enumerate(WIDTHS, start=1):
+        for block in range(1, (size - 2) // 6 + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            name = f"stage{stage}_block{block}"
+            if version == 1:
+                x = _post_activation(layers, name, x, filters, stride)
+            else:
+                x = _pre_activation(layers, name, x, filters, stride, project=block == 1)
+    if version == 2:
+        x = layers.norm("last_norm", x, relu=True)
+    return layers.dense("logits", x, classes)
+
+
+def _post_activation(layers: Layers, name: str, x: Tensor, filters: int, stride: int) -> Tensor:
+    y = layers.conv(f"{name}_conv1", x, filters, 3, stride)
+    y = layers.norm(f"{name}_norm1", y, relu=True)
+    y = layers.conv(f"{name}_conv2", y, filters, 3, 1)
+    y = layers.norm(f"{name}_norm2", y, relu=False)
+    kept = layers.shortcut(f"{name}_shortcut", x, filters, stride) if stride > 1 else x
+    return layers.add(f"{name}_add", y, kept, relu=True)
+
+
+def _pre_activation(layers: Layers, name: str, x: Tensor, filters: int, stride: int, project: bool) -> Tensor:
+    y = layers.norm(f"{name}_norm1", x, relu=True)
+    kept = layers.conv(f"{name}_shortcut", y, filters, 1, stride) if project else x
+    y = layers.conv(f"{name}_conv1", y, filters, 3, stride)
+    y = layers.norm(f"{name}_norm2", y, relu=True)
+    y = layers.conv(f"{name}_conv2", y, filters, 3, 1)
+    return layers.add(f"{name}_add", y, kept, relu=False)
+
+
+class _KerasLayers:
+    """The description as Keras layers. Every layer has a name of its own, so builds do not depend on each other."""
+
+    def conv(self, name: str, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
+        # "same" would pad a strided convolution on one side only, and its centres would miss the shortcut's pixels
+        if kernel > 1 and stride > 1:
+            x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+        padding = "valid" if stride > 1 else "same"
+        conv = keras.layers.Conv2D(
+            filters,
+            kernel,
+            stride,
+            padding,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=name,
+        )
+        return conv(x)
+
+    def norm(self, name: str, x: Tensor, relu: bool) -> Tensor:
+        x = keras.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=name)(x)
+        return keras.layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+    def shortcut(self, name: str, x: Tensor, filters: int, stride: int) -> Tensor:
+        taken = keras.layers.MaxPooling2D(1, stride, name=f"{name}_take")(x)
+        missing = filters - x.shape[-1]
+        # "channels_first" pads the last two axes, which here are width (by nothing) and channels
+        return keras.layers.ZeroPadding2D(((0, 0), (0, missing)), "channels_first", name=f"{name}_pad")(taken)
+
+    def add(self, name: str, x: Tensor, y: Tensor, relu: bool) -> Tensor:
+        x = keras.layers.Add(name=name)([x, y])
+        return keras.layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+    def dense(self, name: str, x: Tensor, units: int) -> Tensor:
+        x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+        return keras.layers.Dense(units, kernel_initializer="he_normal", name=name)(x)
+
+
+class _FastLayers:
+    """The description as TensorFlow operations over a model's variables, batch normalisation fused."""
+
+    def __init__(self, variables: Mapping[str, Any], training: bool) -> None:
+        self.variables, self.training = variables, training
+        self.moving: list[tuple[Any, Tensor]] = []  # (moving statistic, its value after this pass)
+
+    def conv(self, name: str, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
+        sides = [kernel // 2] * 2
+        padding = [[0, 0], sides, sides, [0, 0]] if stride > 1 else "SAME"
+        return tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, padding)
+
+    def norm(self, name: str, x: Tensor, relu: bool) -> Tensor:
+        gamma, beta, mean, variance = (
+            self.variables[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        given = [tf.zeros([0]), tf.zeros([0])] if self.training else [mean, variance]
+        y, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=given[0], variance=given[1], epsilon=EPSILON, is_training=self.training
+        )
+        if self.training:
+            # the operation gives the unbiased variance, Keras averages the biased one
+            count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+            for moving, batch in ((mean, batch_mean), (variance, batch_variance * ((count - 1) / count))):
+                self.moving.append((moving, moving * MOMENTUM + batch * (1 - MOMENTUM)))
+        return tf.nn.relu(y) if relu else y
+
+    def shortcut(self, name: str, x: Tensor, filters: int, stride: int) -> Tensor:
+        return tf.pad(x[:, ::stride, ::stride, :], [[0, 0], [0, 0], [0, 0], [0, filters - x.shape[-1]]])
+
+    def add(self, name: str, x: Tensor, y: Tensor, relu: bool) -> Tensor:
+        return tf.nn.relu(x + y) if relu else x + y
+
+    def dense(self, name: str, x: Tensor, units: int) -> Tensor:
+        return tf.matmul(tf.reduce_mean(x, [1, 2]), self.variables[f"{name}/kernel"]) + self.variables[f"{name}/bias"]
+
+
+def build(size: int, version: int, classes: int, mean: Sequence[float], std: Sequence[float]) -> keras.Model:
+    """A model from pixels [n, 32, 32, 3], 0 to 255, uint8 or float, to logits [n, classes].
+
+    Its weights mean nothing until `initialise`. `mean` and `std` are per channel, in the unit of the pixels;
+    normalisation is the model's first layer.
+    """
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    scale = [1 / one for one in std]
+    offset = [-m / s for m, s in zip(mean, std, strict=True)]
+    normalised = keras.layers.Rescaling(scale, offset, name="normalise")(pixels)
+    logits = network(_KerasLayers(), normalised, size, version, classes)
+    return keras.Model(pixels, logits, name=f"resnet{size}_v{version}")
+
+
+def initialise(model: keras.Model, seed: int) -> None:
+    """Give every kernel He normal weights (std = sqrt(2 / fan-in)), a function of (seed, place in the model)."""
+    kernels = [variable for variable in model.trainable_variables if variable.path.endswith("/kernel")]
+    for index, variable in enumerate(kernels):
+        fan_in = int(np.prod(variable.shape[:-1]))
+        drawn = randomness.stream(seed, "weights", index).standard_normal(tuple(variable.shape))
+        variable.assign((drawn * np.sqrt(2 / fan_in)).astype(np.float32))
+
+
+def variables(model: keras.Model) -> dict[str, Any]:
+    """TensorFlow's variables of the model's weights by path, such as stage1_block1_conv1/kernel."""
+    return {weight.path: weight.value for weight in model.weights}
+
+
+def forward(
+    weights: Mapping[str, Any], images: Tensor, size: int, version: int, classes: int, training: bool
+) -> tuple[Tensor, list[tuple[Any, Tensor]]]:
+    """The fast pass over `variables(model)`, from normalised images to logits.
+
+    Returns the logits and, when training, each moving statistic with the value to assign to it after the step.
+    """
+    layers = _FastLayers(weights, training)
+    logits = network(layers, images, size, version, classes)
+    return logits, layers.moving

@@ -1,0 +1,146 @@
+"""The training program, the same in a process, a container and on SageMaker: `python -m harness.worker BASE`.
+
+BASE is laid out like /opt/ml. The worker checks code, lock and data against the plan, trains, and leaves a record;
+where it fails it leaves `failure`, SageMaker's own file for the reason, and a record that says so too.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import atomic, bundle, environment, plan, record
+from harness.config import Training
+from harness.errors import HarnessError, ReadRecord
+from harness.folders import JobFolder
+
+UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")  # Keras imports them where it can: seconds, for nothing here
+REASON_LENGTH = 1024  # SageMaker cuts FailureReason there
+
+
+def main(base: str) -> int:
+    """Run the plan that lies in the code channel; 0 where it completed, 1 where it failed."""
+    job = JobFolder(Path(base))
+    _become_owner(job.plan)
+    signal.signal(signal.SIGTERM, _stopped)
+    for folder in (job.model.parent, job.output, job.checkpoints):
+        folder.mkdir(parents=True, exist_ok=True)
+    planned = plan.from_json(plan.RunPlan, json.loads(job.plan.read_text()))
+    print(f"worker {planned.run_id}", flush=True)  # the launcher's own talk ends here
+    found: dict[str, Any] = {"started": _now(), "seconds": {}}
+    try:
+        _train(job, planned, found)
+    except BaseException as error:
+        reason = _reason(error)
+        if not isinstance(error, HarnessError):
+            traceback.print_exc(file=sys.stdout)
+        print(f"failed: {reason}", flush=True)
+        atomic.write(job.failure, reason[:REASON_LENGTH])
+        failed = {"status": "failed", "reason": reason, "finished": _now()}
+        atomic.write(job.record, plan.dumps(record.of(planned, **{**found, **failed})))
+        return 1
+    return 0
+
+
+def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any]) -> None:
+    """Verify, train, save. `found` gathers the record's fields as they become known."""
+    threads = planned.placement.threads
+    files = bundle.received(job.code)
+    for name, planned_hash, received in (
+        ("code", planned.experiment.code, bundle.code_hash(files)),
+        ("lock", planned.experiment.lock, bundle.lock_hash(files)),
+    ):
+        if planned_hash != received:
+            raise ReadRecord(f"the {name} that arrived has sha256 {received}, the plan says {planned_hash}")
+
+    clock = time.perf_counter()
+    environment.configure(threads)
+    sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None makes their import fail
+    from harness import checkpoint, dataset, fit
+
+    gpus = fit.devices()
+    found["environment"] = environment.describe(threads, job.code / bundle.LOCK, gpus, deterministic=True)
+    clock = _lap(found, "import", clock)
+
+    config = Training(**planned.experiment.config)  # type: ignore[arg-type]  # checked when the plan was made
+    data = dataset.load(
+        job.dataset,
+        config.num_data_batches,
+        config.validation_images,
+        config.seed,
+        expected=planned.experiment.dataset,
+    )
+    clock = _lap(found, "data", clock)
+
+    epochs: list[dict[str, Any]] = []
+
+    def report(values: dict[str, Any]) -> None:
+        print(_line(values), flush=True)
+        if "epoch" in values:
+            epochs.append(values)
+            atomic.write(job.metrics, _csv(epochs))
+
+    outcome = fit.train(config, data, report, job.checkpoints, planned.experiment_id)
+    found["seconds"] |= {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()}
+    clock = time.perf_counter()
+    atomic.write(job.metrics, _csv(outcome.epochs))
+    checkpoint.save(outcome.model, job.model)
+    found["weights"] = checkpoint.weight_digest(outcome.model)
+    found["artifacts"] = {path.name: atomic.sha256(path) for path in (job.model, job.metrics)}
+    found["results"] = record.Results(**outcome.results(), class_names=data.class_names)
+    _lap(found, "save", clock)
+    atomic.write(job.record, plan.dumps(record.of(planned, **found, status="completed", finished=_now())))
+
+
+def _line(values: dict[str, Any]) -> str:
+    """`name=value` apart by spaces: people, the progress bar and SageMaker's metric patterns read it; notes as is."""
+    if "note" in values:
+        return str(values["note"])
+    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in values.items()}
+    return " ".join(name if value is True else f"{name}={value}" for name, value in shown.items())
+
+
+def _csv(epochs: list[dict[str, Any]]) -> str:
+    rows = [list(epochs[0]), *([repr(value) for value in epoch.values()] for epoch in epochs)]
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+def _lap(found: dict[str, Any], phase: str, since: float) -> float:
+    now = time.perf_counter()
+    found["seconds"][phase] = round(now - since, 3)
+    return now
+
+
+def _become_owner(path: Path) -> None:
+    """As root in a container, go on as the owner of the plan: what is written then belongs to whoever asked for it."""
+    owner = path.stat()
+    if os.getuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def _stopped(signum: int, frame: object) -> None:
+    raise ReadRecord(f"stopped by {signal.Signals(signum).name}")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, HarnessError):
+        return str(error)
+    kind = type(error).__name__
+    text = " ".join(str(error).split())
+    memory = isinstance(error, MemoryError) or kind == "ResourceExhaustedError"
+    return f"{'out of memory: ' if memory else ''}{kind}: {text}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""What the tests of training share: TensorFlow's environment, a small configuration, and data that can be learnt."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harness import environment
+from harness.config import Training
+from harness.dataset import Dataset
+
+environment.configure(2)
+
+TRAINING = Training(
+    resnet_size=8,
+    resnet_version=1,
+    epochs=2,
+    batch_size=32,
+    learning_rate=0.05,
+    schedule="linear",
+    warmup_epochs=0.5,
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=1e-4,
+    label_smoothing=0.1,
+    augment=True,
+    num_data_batches=1,
+    validation_images=50,
+    seed=1,
+)
+
+
+def training(**changes: Any) -> Training:
+    """A configuration that trains in seconds."""
+    return replace(TRAINING, **changes)
+
+
+def images(count: int, classes: int = 4, seed: int = 0) -> tuple[Any, Any]:
+    """Noise whose colour tells the class: uint8 [count, 32, 32, 3] and int32 [count]."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, count).astype(np.int32)
+    colours = np.random.default_rng(99).integers(60, 196, (classes, 3))
+    pixels = colours[labels][:, None, None, :] + random.integers(-60, 60, (count, 32, 32, 3))
+    return pixels.astype(np.uint8), labels
+
+
+def dataset(count: int = 200) -> Dataset:
+    """`count` training images, 50 to validate and 70 to test, in 4 classes."""
+    parts = [part for seed, size in enumerate((count, 50, 70)) for part in images(size, seed=seed)]
+    return Dataset(*parts, class_names=("ash", "beech", "cedar", "date"))

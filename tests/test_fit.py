@@ -1,0 +1,181 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small  # sets TensorFlow's environment: before harness.fit
+
+import keras  # isort: skip
+import tensorflow as tf  # isort: skip
+from harness import augment, checkpoint, fit, resnet, step  # isort: skip
+from harness.errors import ChangeSetting, ReadRecord  # isort: skip
+
+PLAN = "a" * 64
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+
+
+def run(checkpoints: Path | None = None, images: int = 200, **changes: Any) -> tuple[fit.Outcome, list[dict[str, Any]]]:
+    reports: list[dict[str, Any]] = []
+    return fit.train(small.training(**changes), small.dataset(images), reports.append, checkpoints, PLAN), reports
+
+
+@pytest.fixture(scope="module")
+def outcome() -> tuple[fit.Outcome, list[dict[str, Any]]]:
+    return run()
+
+
+@pytest.mark.parametrize(("version", "nesterov"), [(1, True), (2, False)])
+def test_two_steps_are_keras_gradients_and_sgd_as_printed(version: int, nesterov: bool) -> None:
+    config = small.training(
+        augment=False, weight_decay=0.01, resnet_version=version, nesterov=nesterov, warmup_epochs=0.3
+    )
+    data = small.dataset()
+    trainer = step.Trainer(config, data)
+    trainer.begin_epoch(0)
+    model = resnet.build(8, version, 4, trainer.mean.tolist(), trainer.std.tolist())
+    resnet.initialise(model, config.seed)
+    objective = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    velocity = {weight.path: np.zeros(weight.shape) for weight in model.trainable_weights}
+    for at in range(2):
+        rows = step.order(config.seed, 0, 200)[at * 32 : at * 32 + 32]
+        with tf.GradientTape() as tape:
+            logits = model(data.train_images[rows], training=True)
+            loss = objective(keras.ops.one_hot(data.train_labels[rows], 4), logits)
+        for weight, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True):
+            g = gradient.numpy() + (0.01 * weight.numpy() if weight.path.endswith("kernel") else 0)
+            v = velocity[weight.path] = 0.9 * velocity[weight.path] + g
+            weight.assign(weight.numpy() - trainer.rates[at] * (g + 0.9 * v if nesterov else v))
+        trainer.advance()
+    for ours, theirs in zip(trainer.model.weights, model.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-5, rtol=2e-4, err_msg=ours.path)
+
+
+def test_every_augmented_image_is_a_shifted_and_perhaps_mirrored_window() -> None:
+    images = np.random.default_rng(0).normal(size=(64, 32, 32, 3)).astype(np.float32)
+    rows, columns, flip = (part.numpy() for part in augment.draw(7, tf.constant(3, tf.int64), 64))
+    cut = augment.crop_and_flip(images, rows, columns, flip).numpy()
+    padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+    for n in range(64):
+        window = padded[n, rows[n] : rows[n] + 32, columns[n] : columns[n] + 32]
+        np.testing.assert_array_equal(cut[n], window[:, ::-1] if flip[n] else window)
+
+
+def test_shifts_and_flips_follow_from_seed_and_step_and_take_every_value() -> None:
+    def draw(seed: int, at: int) -> list[Any]:
+        return [part.numpy() for part in augment.draw(seed, tf.constant(at, tf.int64), 500)]
+
+    rows, columns, flip = draw(1, 10)
+    assert set(rows) == set(columns) == set(range(9))
+    assert 200 < flip.sum() < 300
+    assert not np.array_equal(rows, columns)
+    assert all(np.array_equal(a, b) for a, b in zip(draw(1, 10), (rows, columns, flip), strict=True))
+    assert not np.array_equal(draw(1, 11)[0], rows)
+    assert not np.array_equal(draw(2, 10)[0], rows)
+
+
+def test_each_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
+    first, second, other = step.order(1, 0, 300), step.order(1, 1, 300), step.order(2, 0, 300)
+    assert all(sorted(one) == list(range(300)) for one in (first, second, other))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(first, step.order(1, 0, 300))
+
+
+def test_pixel_statistics_are_numpys_and_never_divide_by_nothing() -> None:
+    pixels, _ = small.images(20)
+    mean, std = step.pixel_statistics(pixels)
+    np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-5)
+    assert step.pixel_statistics(np.full((2, 32, 32, 3), 7, np.uint8))[1].tolist() == [1, 1, 1]
+
+
+def test_a_small_set_is_learnt() -> None:
+    outcome, reports = run(epochs=6, images=320, learning_rate=0.1)
+    epochs = [report for report in reports if "epoch" in report]
+    assert epochs[-1]["train_loss"] < 0.7 * epochs[0]["train_loss"]
+    assert epochs[-1]["train_accuracy"] > 0.8
+    assert outcome.test.accuracy > 0.8
+
+
+def test_each_epoch_is_reported_once_and_the_test_set_at_the_end(outcome: Any) -> None:
+    result, reports = outcome
+    assert [(line["epoch"], line["step"]) for line in reports if "epoch" in line] == [(1, 6), (2, 12)]
+    assert [line for line in reports if "epoch" in line] == result.epochs
+    assert all(isinstance(value, float | int) for line in result.epochs for value in line.values())
+    assert reports[-1] == {"test_loss": result.test.loss, "test_accuracy": result.test.accuracy}
+    assert result.seconds["trace"] > 0
+    assert result.results()["test_correct"] == np.trace(result.results()["confusion"])
+
+
+def test_progress_is_reported_between_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "PROGRESS_SECONDS", 0.0)
+    _, reports = run(epochs=1)
+    progress = [line for line in reports if "progress" in line]
+    assert [line["step"] for line in progress] == list(range(2, 7))  # the first is tracing
+    assert progress[-1]["steps"] == 6
+    assert progress[-1]["images_per_second"] > 0
+
+
+def test_one_seed_gives_one_digest_and_another_another(outcome: Any) -> None:
+    digest = checkpoint.weight_digest(outcome[0].model)
+    assert checkpoint.weight_digest(run()[0].model) == digest
+    assert checkpoint.weight_digest(run(seed=2)[0].model) != digest
+
+
+def test_a_resumed_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path, outcome: Any) -> None:
+    def break_in_the_second_epoch(line: dict[str, Any]) -> None:
+        if line.get("epoch") == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.train(small.training(), small.dataset(), break_in_the_second_epoch, tmp_path, PLAN)
+    resumed, reports = run(tmp_path)
+    assert reports[0] == {"note": "resumed after step 6 of 12"}
+    assert checkpoint.weight_digest(resumed.model) == checkpoint.weight_digest(outcome[0].model)
+    assert [line["train_loss"] for line in resumed.epochs] == [line["train_loss"] for line in outcome[0].epochs]
+    again, reports = run(tmp_path)  # finished: nothing is left but the test
+    assert not [line for line in reports if "epoch" in line]
+    assert again.results() == resumed.results()
+
+
+def test_a_trainer_put_back_in_mid_epoch_goes_on_with_the_same_bits() -> None:
+    one, two = (step.Trainer(small.training(), small.dataset()) for _ in range(2))
+    one.begin_epoch(0)
+    for _ in range(2):
+        one.advance()
+    two.restore(one.arrays())
+    two.begin_epoch(0)
+    for trainer in (one, two, one, two):
+        trainer.advance()
+    assert all(np.array_equal(value, two.arrays()[name]) for name, value in one.arrays().items())
+    assert two.step == 4
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_with_one_line() -> None:
+    with pytest.raises(
+        ReadRecord, match=r"not a number from step \d of 12 on, at learning_rate=1e\+30: try a lower"
+    ) as error:
+        run(learning_rate=1e30, warmup_epochs=0.0)
+    assert "\n" not in str(error.value)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused() -> None:
+    with pytest.raises(ChangeSetting, match=r"batch_size=201 .*legal: 1 to 200"):
+        run(batch_size=201)
+
+
+def test_a_training_set_of_one_batch_is_trained() -> None:
+    assert run(epochs=1, images=32)[0].epochs[-1]["step"] == 1
+
+
+def test_evaluation_counts_each_image_once_whatever_the_batches(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = small.images(50, seed=1)
+    logits = outcome[0].model.predict(images, verbose=0)
+    for batch in (50, 16):
+        monkeypatch.setattr(fit, "EVALUATION_BATCH", batch)
+        found = fit.evaluator(outcome[0].model)(images, labels)
+        assert found.confusion.sum() == found.images == 50
+        assert found.correct == np.sum(logits.argmax(1) == labels)
+        np.testing.assert_array_equal(found.confusion.sum(1), np.bincount(labels, minlength=4))  # rows are true
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+        assert found.loss == pytest.approx(float(loss), rel=1e-4)
