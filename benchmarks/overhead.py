@@ -29,10 +29,10 @@ BARE = """
 import json, sys
 from pathlib import Path
 plan = json.loads(Path(sys.argv[1]).read_text())
-from harness import config, environment
+from harness import environment, settings
 environment.configure(plan["placement"]["threads"])
 from harness import dataset, fit
-training = config.Training(**plan["experiment"]["config"])
+training = settings.Training(**plan["experiment"]["config"])
 data = dataset.load(Path(sys.argv[2]), training.num_data_batches, training.validation_images, training.seed)
 print(fit.train(training, data, lambda values: None, None, "bare").test.accuracy)
 """

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import config, console
-from harness.config import ROOT, Config
+from harness.config import ROOT
 from harness.errors import ChangeSetting, ReadRecord
+from harness.settings import Config, threads
 
 BATCH = 500  # images at a time; only memory depends on it
 
@@ -27,11 +28,12 @@ def evaluate(folder: Path, settings: Config) -> int:
     if found.dataset.hash != claimed["dataset_hash"]:
         raise ReadRecord(f"{folder} was trained on {claimed['dataset_hash']}, the data here is {found.dataset.hash}")
     images, labels = dataset.load_test(found.folder, found.dataset)
-    environment.configure(config.threads(settings.mode))
-    import keras
-    import numpy as np
+    environment.configure(threads(settings.mode))
+    with environment.native_stderr_off():
+        import keras
+        import numpy as np
 
-    model = keras.saving.load_model(folder / "model.keras")
+        model = keras.saving.load_model(folder / "model.keras")
     logits = np.concatenate([np.asarray(model(images[at : at + BATCH])) for at in range(0, len(images), BATCH)])
     correct = int((logits.argmax(axis=1) == labels).sum())
     agrees = correct == claimed["test_correct"]

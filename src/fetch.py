@@ -5,33 +5,31 @@
     python src/fetch.py on_missing=fail   no sample
     python src/fetch.py publish=FOLDER    also leave FOLDER/dataset.json, what DVC's later stages depend on
 
-Settings of conf/ can be given as in train.py.
+The settings are those of `data` in conf/config.yaml.
 """
 
 import sys
 
 from harness import config, console
-from harness.config import ROOT, Config
+from harness.config import ROOT
+from harness.settings import Data
 
 
-def fetch(settings: Config) -> int:
+def fetch(wanted: Data, publish: str | None) -> int:
     """Find the data, verify it, link it into data/ through DVC's cache."""
     from harness import fetching
     from harness.publish import publish_dataset
 
-    wanted = settings.data
     found = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
     for way in found.tried:
         console.say(f"tried     {way}")
     console.say(f"dataset   {found.dataset.name} {found.dataset.hash} ({found.how}), in {found.folder}")
     if found.dataset.sample:
         console.say(fetching.SAMPLE_NOTICE)
-    if settings.publish:
-        publish_dataset(found.dataset, ROOT / settings.publish)
+    if publish:
+        publish_dataset(found.dataset, ROOT / publish)
     return 0
 
 
 if __name__ == "__main__":
-    own = ("archive=", "on_missing=", "url=")  # here the settings of data.* go by their short names
-    sys.argv[1:] = [f"data.{argument}" if argument.startswith(own) else argument for argument in sys.argv[1:]]
-    sys.exit(console.main(lambda: config.run(fetch)))
+    sys.exit(console.main(lambda: fetch(*config.of_data(sys.argv[1:]))))

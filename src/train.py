@@ -12,7 +12,8 @@ import time
 from datetime import UTC, datetime
 
 from harness import config, console
-from harness.config import ROOT, Config
+from harness.config import ROOT
+from harness.settings import Config
 
 
 def train(settings: Config) -> int:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from harness import environment
-from harness.config import Training
 from harness.dataset import Dataset
+from harness.settings import Training
 
 environment.configure(2)
 

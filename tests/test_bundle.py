@@ -25,9 +25,12 @@ def test_the_bundle_is_what_the_worker_imports_and_nothing_else():
     assert sorted(reached) == sorted(bundle.MODULES)
 
 
-def test_the_pipeline_retrains_when_any_module_of_the_bundle_changes():
-    pipeline = (ROOT / "dvc.yaml").read_text()
-    assert [module for module in bundle.MODULES if f"- src/harness/{module}.py\n" not in pipeline] == []
+def test_the_pipeline_retrains_when_the_bundle_or_what_is_published_changes_and_for_nothing_else():
+    ignored = set((ROOT / ".dvcignore").read_text().split())
+    sources = [path.relative_to(ROOT).as_posix() for path in (ROOT / "src" / "harness").glob("*.py")]
+    seen = [path for path in sources if f"/{path}" not in ignored]
+    assert sorted(seen) == sorted(f"src/harness/{module}.py" for module in (*bundle.MODULES, "publish"))
+    assert "/src/harness/launch" in ignored
 
 
 def test_what_is_written_is_received_with_the_same_hashes(tmp_path):

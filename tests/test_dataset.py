@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from harness import cifar10 as files
-from harness import dataset, sample
+from harness import dataset, identity, sample
 from harness.errors import ChangeSetting, RepairData
 
 COUNTS = (7, 5, 5, 5, 1, 4)  # images in the five training batches and the test batch
@@ -22,14 +22,14 @@ COUNTS = (7, 5, 5, 5, 1, 4)  # images in the five training batches and the test 
 
 def small(folder: Path) -> Path:
     """A data folder of 27 images of noise, whose batches have different lengths."""
-    (folder / dataset.BATCHES).mkdir(parents=True)
-    for number, (path, count) in enumerate(zip((*dataset.TRAIN, dataset.TEST), COUNTS, strict=True)):
+    (folder / identity.BATCHES).mkdir(parents=True)
+    for number, (path, count) in enumerate(zip((*identity.TRAIN, identity.TEST), COUNTS, strict=True)):
         random = np.random.default_rng(number)
         pixels = random.integers(0, 256, (count, 3072), np.uint8)
         labels = random.integers(0, 10, count).tolist()
         names = [f"image_{index}.png" for index in range(count)]
         (folder / path).write_bytes(sample.batch_file("a batch", labels, pixels, names))
-    (folder / dataset.META).write_bytes(sample.meta_file(5, sample.CLASSES))
+    (folder / identity.META).write_bytes(sample.meta_file(5, sample.CLASSES))
     return folder
 
 
@@ -77,11 +77,13 @@ def load(folder: Path, seed: int = 0, **options: object) -> dataset.Dataset:
 
 def test_the_published_checksums_give_the_hash_that_data_dvc_pins() -> None:
     assert (
-        dataset.directory_hash(dataset.CIFAR10.files) == dataset.CIFAR10.hash == "15fc275e5cae3db098ab0f217a684a1f.dir"
+        identity.directory_hash(identity.CIFAR10.files)
+        == identity.CIFAR10.hash
+        == "15fc275e5cae3db098ab0f217a684a1f.dir"
     )
-    assert sum(file.size for file in dataset.CIFAR10.files) == dataset.CIFAR10.size == 186_214_026
+    assert sum(file.size for file in identity.CIFAR10.files) == identity.CIFAR10.size == 186_214_026
     (out,) = yaml.safe_load(Path(__file__).parent.with_name("data.dvc").read_text())["outs"]
-    assert out == {"md5": dataset.CIFAR10.hash, "size": 186_214_026, "nfiles": 7, "hash": "md5", "path": "data"}
+    assert out == {"md5": identity.CIFAR10.hash, "size": 186_214_026, "nfiles": 7, "hash": "md5", "path": "data"}
 
 
 def test_a_folder_has_the_hash_that_dvc_add_gives_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +98,7 @@ def test_a_folder_has_the_hash_that_dvc_add_gives_it(folder: Path, monkeypatch: 
     ):
         subprocess.run(command, cwd=folder.parent, check=True)
     (out,) = yaml.safe_load((folder.parent / "data.dvc").read_text())["outs"]
-    found = dataset.identify(folder, "any")
+    found = identity.identify(folder, "any")
     assert (out["md5"], out["size"], out["nfiles"]) == (found.hash, found.size, len(found.files))
 
 
@@ -120,12 +122,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("batches", [1, 5])
 def test_a_damaged_batch_is_named_by_verify_and_by_load_used_or_not(folder: Path, damage: str, batches: int) -> None:
-    expected = dataset.identify(folder, "mine")
-    dataset.verify(folder, expected)
+    expected = identity.identify(folder, "mine")
+    identity.verify(folder, expected)
     harm, words = DAMAGES[damage]
-    harm(folder / dataset.TRAIN[1])
+    harm(folder / identity.TRAIN[1])
     for check in (
-        lambda: dataset.verify(folder, expected),
+        lambda: identity.verify(folder, expected),
         lambda: load(folder, num_data_batches=batches, validation_images=1, expected=expected),
     ):
         with pytest.raises(RepairData, match=f"data_batch_2.*{words.partition(' ')[2]}.*python src/fetch.py") as error:
@@ -134,7 +136,7 @@ def test_a_damaged_batch_is_named_by_verify_and_by_load_used_or_not(folder: Path
 
 
 def test_every_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, opened, really = dataset.identify(folder, "mine"), list[str](), Path.open
+    expected, opened, really = identity.identify(folder, "mine"), list[str](), Path.open
 
     def counted(path: Path, *arguments: str) -> object:
         opened.append(path.relative_to(folder).as_posix())
@@ -142,13 +144,13 @@ def test_every_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "open", counted)
     load(folder, num_data_batches=2, expected=expected)
-    assert sorted(opened) == sorted(dataset.NAMES)
+    assert sorted(opened) == sorted(identity.NAMES)
 
 
 def test_images_are_those_that_python_unpickles_red_first_and_in_order(folder: Path) -> None:
     data = load(folder, validation_images=0)
     pixels, labels = [], list[int]()
-    for path in dataset.TRAIN:
+    for path in identity.TRAIN:
         content = pickle.loads((folder / path).read_bytes(), encoding="bytes")
         pixels.append(content[b"data"])
         labels += content[b"labels"]
@@ -186,14 +188,14 @@ def test_a_pickle_that_calls_os_system_is_refused_and_does_not_run(folder: Path,
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, (f"touch {folder / 'ran'}",)
 
-    (folder / dataset.TRAIN[0]).write_bytes(pickle.dumps({b"data": Evil()}, protocol))
+    (folder / identity.TRAIN[0]).write_bytes(pickle.dumps({b"data": Evil()}, protocol))
     with pytest.raises(RepairData, match="data_batch_1"):
         load(folder)
     assert not (folder / "ran").exists()
 
 
 def test_the_refusal_names_what_the_pickle_wanted(folder: Path) -> None:
-    (folder / dataset.TRAIN[0]).write_bytes(b"\x80\x02cposix\nsystem\nU\x04true\x85R.")
+    (folder / identity.TRAIN[0]).write_bytes(b"\x80\x02cposix\nsystem\nU\x04true\x85R.")
     with pytest.raises(RepairData, match=r"data_batch_1 is refused: it names posix\.system, .*was not run"):
         load(folder)
 
@@ -227,7 +229,7 @@ BAD_BATCHES = {
 @pytest.mark.parametrize("what", BAD_BATCHES)
 def test_a_file_that_is_no_batch_is_refused_in_one_line(folder: Path, what: str) -> None:
     content, words = BAD_BATCHES[what]
-    (folder / dataset.TRAIN[0]).write_bytes(content)
+    (folder / identity.TRAIN[0]).write_bytes(content)
     if words is None:  # harmless, only wasteful to some readers
         assert len(load(folder, num_data_batches=1, validation_images=0).train_images) == 2
         return
@@ -239,7 +241,7 @@ def test_a_file_that_is_no_batch_is_refused_in_one_line(folder: Path, what: str)
 def test_no_change_of_a_byte_makes_anything_but_images_or_a_refusal(folder: Path) -> None:
     good = batch()
     spots = [i for i in range(len(good)) if not 400 < i < len(good) - 50]  # the pixels between are free anyway
-    (folder / dataset.TRAIN[0]).write_bytes(good)
+    (folder / identity.TRAIN[0]).write_bytes(good)
     assert len(load(folder, num_data_batches=1, validation_images=0).train_images) == 2
     refused = 0
     for spot in spots:
@@ -264,7 +266,7 @@ def memory(content: bytes) -> mmap.mmap:
 
 @pytest.mark.parametrize("classes", [(), ("cat", "cat"), ("cat", "")])
 def test_class_names_that_are_absent_or_the_same_are_refused(folder: Path, classes: tuple[str, ...]) -> None:
-    (folder / dataset.META).write_bytes(sample.meta_file(5, classes))
+    (folder / identity.META).write_bytes(sample.meta_file(5, classes))
     with pytest.raises(RepairData, match=r"batches\.meta: label_names is not a list of different names"):
         load(folder)
 
@@ -273,10 +275,10 @@ def test_real_cifar10_loads_within_its_memory(cifar10: Path | None) -> None:
     if cifar10 is None:
         pytest.skip("CIFAR10_DIR is not set")
     program = (
-        "import sys, resource; from pathlib import Path; from harness import dataset\n"
+        "import sys, resource; from pathlib import Path; from harness import dataset, identity\n"
         "rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = rss(); folder = Path(sys.argv[1])\n"
-        "d = dataset.load(folder, 5, 5000, 0, dataset.identify(folder, 'real'))\n"
+        "d = dataset.load(folder, 5, 5000, 0, identity.identify(folder, 'real'))\n"
         "print(d.train_images.shape, d.validation_images.shape, d.test_images.shape, d.class_names[3], rss() - before)"
     )
     command = [sys.executable, "-c", program, str(cifar10)]
@@ -289,23 +291,23 @@ def test_real_cifar10_loads_within_its_memory(cifar10: Path | None) -> None:
 
 def test_a_folder_linked_file_by_file_is_the_same_data(folder: Path, tmp_path: Path) -> None:
     links = tmp_path / "links"
-    (links / dataset.BATCHES).mkdir(parents=True)
-    for name in dataset.NAMES:
+    (links / identity.BATCHES).mkdir(parents=True)
+    for name in identity.NAMES:
         (links / name).symlink_to(folder / name)
-    expected = dataset.identify(folder, "mine")
-    assert dataset.identify(links, "mine") == expected
+    expected = identity.identify(folder, "mine")
+    assert identity.identify(links, "mine") == expected
     assert np.array_equal(load(links, expected=expected).train_images, load(folder).train_images)
-    (folder / dataset.TEST).unlink()
+    (folder / identity.TEST).unlink()
     with pytest.raises(RepairData, match="test_batch cannot be read"):
-        dataset.verify(links, expected)
+        identity.verify(links, expected)
 
 
 def test_the_test_batch_alone_is_the_same_and_checked_too(folder: Path) -> None:
-    expected = dataset.identify(folder, "mine")
-    (folder / dataset.TRAIN[0]).unlink()
+    expected = identity.identify(folder, "mine")
+    (folder / identity.TRAIN[0]).unlink()
     images, labels = dataset.load_test(folder, expected)
     data = dataset.load(small(folder.parent / "whole"), 5, 0, 0)
     assert np.array_equal(images, data.test_images) and np.array_equal(labels, data.test_labels)
-    flip(folder / dataset.TEST)
+    flip(folder / identity.TEST)
     with pytest.raises(RepairData, match="test_batch is altered"):
         dataset.load_test(folder, expected)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import dataset, fetching, sample
+from harness import fetching, identity, sample
 from harness.errors import ChangeSetting, HarnessError, PreparePlace, RepairData
 from harness.plan import DatasetId
 
@@ -30,11 +30,11 @@ def write_data(folder: Path, title: str = "a batch") -> Path:
     """A small data folder: each batch has one black image, and `title` makes it another data set."""
     import numpy as np
 
-    (folder / dataset.BATCHES).mkdir(parents=True)
-    for label, path in enumerate((*dataset.TRAIN, dataset.TEST)):
+    (folder / identity.BATCHES).mkdir(parents=True)
+    for label, path in enumerate((*identity.TRAIN, identity.TEST)):
         pixels = np.zeros((1, 3072), np.uint8)
         (folder / path).write_bytes(sample.batch_file(title, [label], pixels, ["image.png"]))
-    (folder / dataset.META).write_bytes(sample.meta_file(1, sample.CLASSES))
+    (folder / identity.META).write_bytes(sample.meta_file(1, sample.CLASSES))
     return folder
 
 
@@ -120,7 +120,7 @@ def damage(path: Path) -> None:
 
 def tar(path: Path, folder: Path, *more: tarfile.TarInfo) -> Path:
     with tarfile.open(path, "w:gz") as archive:
-        archive.add(folder / dataset.BATCHES, dataset.BATCHES)
+        archive.add(folder / identity.BATCHES, identity.BATCHES)
         for member in more:
             archive.addfile(member, io.BytesIO(bytes(member.size)))
     return path
@@ -129,7 +129,7 @@ def tar(path: Path, folder: Path, *more: tarfile.TarInfo) -> Path:
 def published(root: Path, archive: Path) -> fetching.Published:
     """The project's data, as if it were what is published."""
     content = archive.read_bytes()
-    files = dataset.identify(write_data(root.parent / "published"), "cifar-10")
+    files = identity.identify(write_data(root.parent / "published"), "cifar-10")
     return fetching.Published(files, "cifar-10-python.tar.gz", hashlib.md5(content).hexdigest(), len(content))
 
 
@@ -140,14 +140,14 @@ def test_data_that_is_there_is_checked_and_taken_without_dvc(root: Path) -> None
     got = obtain(root)
     assert (got.how, got.tried, got.folder) == ("already there", (), root / "data")
     assert (got.dataset.hash, got.dataset.name, got.dataset.sample) == (fetching.pinned(root), "custom", False)
-    dataset.verify(got.folder, got.dataset)
+    identity.verify(got.folder, got.dataset)
 
 
 def test_the_real_size_is_checked_in_time(root: Path, cifar10: Path | None) -> None:
     if cifar10 is None:
         pytest.skip("CIFAR10_DIR is not set")
     (root / "data").symlink_to(cifar10)
-    pin = dataset.identify(cifar10, "real").hash
+    pin = identity.identify(cifar10, "real").hash
     text = (root / "data.dvc").read_text()
     (root / "data.dvc").write_text(text.replace(fetching.pinned(root), pin))
     start = time.monotonic()
@@ -164,7 +164,7 @@ def test_the_dvc_cache_comes_first(root: Path, template: Path) -> None:
 
 
 def test_a_damaged_cache_is_healed_by_the_next_way(root: Path, template: Path) -> None:
-    damage(stored(with_cache(root, template), dataset.TRAIN[3], root))
+    damage(stored(with_cache(root, template), identity.TRAIN[3], root))
     got = obtain(root, archive=str(template / "data"))
     assert (
         got.how.startswith("archive")
@@ -178,7 +178,7 @@ def test_a_cache_elsewhere_is_found(root: Path, template: Path, tmp_path: Path) 
     shutil.copytree(template / ".dvc/cache", tmp_path / "store")
     (root / ".dvc/config.local").write_text("[cache]\n    dir = ../../store\n    type = symlink\n")
     assert obtain(root).how == "DVC cache"
-    assert (root / "data" / dataset.TEST).is_symlink()
+    assert (root / "data" / identity.TEST).is_symlink()
     assert obtain(root).how == "already there"
 
 
@@ -190,7 +190,7 @@ def test_the_dvc_remote_comes_second(root: Path, template: Path) -> None:
 
 
 def test_a_remote_with_other_bytes_is_not_believed(root: Path, template: Path) -> None:
-    damage(stored(with_remote(root, template), dataset.TEST, root))
+    damage(stored(with_remote(root, template), identity.TEST, root))
     with pytest.raises(RepairData, match=r"DVC remote: .*test_batch"):
         obtain(root)
 
@@ -210,9 +210,9 @@ def test_an_archive_or_an_extracted_folder_is_taken_and_lands_in_the_cache(
     root: Path, tmp_path: Path, form: str
 ) -> None:
     folder = write_data(tmp_path / "extracted")
-    (folder / dataset.BATCHES / "readme.html").write_text("as in the official archive")
+    (folder / identity.BATCHES / "readme.html").write_text("as in the official archive")
     path = {"tar.gz": lambda: tar(tmp_path / "a.tar.gz", folder), "folder": lambda: folder}.get(
-        form, lambda: folder / dataset.BATCHES
+        form, lambda: folder / identity.BATCHES
     )()
     got = obtain(root, archive=str(path))
     assert got.how == f"archive {path}" and len(got.tried) == 2
@@ -234,7 +234,7 @@ def test_without_git_and_dvc_an_archive_still_becomes_data(root: Path, tmp_path:
 
 def test_an_archive_with_other_content_is_refused_with_both_hashes(root: Path, tmp_path: Path) -> None:
     other = write_data(tmp_path / "other", "another title")
-    found = dataset.identify(other, "other").hash
+    found = identity.identify(other, "other").hash
     with pytest.raises(RepairData, match=f"{found} .*{fetching.pinned(root)}.* dvc add data"):
         obtain(root, on_missing="sample", archive=str(tar(tmp_path / "a.tar.gz", other)))
     with pytest.raises(ChangeSetting, match="absent does not exist"):
@@ -258,7 +258,7 @@ def test_nothing_but_the_seven_files_leaves_an_archive(root: Path, tmp_path: Pat
     assert not list(tmp_path.rglob("outside")) and not (tmp_path / "absolute").exists()
     shutil.rmtree(root / "data")
     shutil.rmtree(root / ".dvc/cache")
-    link = tarfile.TarInfo(dataset.TEST)
+    link = tarfile.TarInfo(identity.TEST)
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     with pytest.raises(RepairData, match="test_batch is not a file"):
         obtain(root, archive=str(tar(tmp_path / "b.tar.gz", tmp_path / "extracted", link)))
@@ -288,13 +288,13 @@ def test_where_all_fails_the_sample_is_written_beside_and_never_into_data(root: 
     official = published(root, tar(tmp_path / "a.tar.gz", write_data(tmp_path / "extracted")))
     got = obtain(root, on_missing="sample", official=official)
     assert (got.folder, got.how, got.dataset.name) == (root / ".cache/sample-digits", "bundled sample", "sample-digits")
-    assert (got.dataset.hash, got.dataset.sample) == (sample.HASH, True)
+    assert (got.dataset.hash, got.dataset.sample) == (identity.SAMPLE_HASH, True)
     assert [line.partition(":")[0] for line in got.tried] == ["DVC cache", "DVC remote", "archive", "http"]
     assert "cannot be reached" in got.tried[-1] and not (root / "data").exists()
-    damage(got.folder / dataset.TEST)
+    damage(got.folder / identity.TEST)
     start = time.monotonic()
     assert obtain(root, on_missing="sample").dataset == got.dataset
-    dataset.verify(got.folder, got.dataset)
+    identity.verify(got.folder, got.dataset)
     assert obtain(root, on_missing="sample").dataset == got.dataset
     assert time.monotonic() - start < 8
 
@@ -323,11 +323,11 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_damaged_data_is_named_and_neither_replaced_nor_passed_over(root: Path, template: Path, harm: str) -> None:
     with_cache(root, template)
     write_data(root / "data")
-    HARMS[harm][0](root / "data" / dataset.TRAIN[2])
-    before = dataset.identify(root / "data", "any")
+    HARMS[harm][0](root / "data" / identity.TRAIN[2])
+    before = identity.identify(root / "data", "any")
     with pytest.raises(RepairData, match=HARMS[harm][1]) as error:
         obtain(root, on_missing="sample", archive=str(template / "data"))
-    assert dataset.identify(root / "data", "any") == before
+    assert identity.identify(root / "data", "any") == before
     assert error.value.command == "dvc checkout --force data.dvc"
     if harm == "flipped":  # what it says to type is what helps
         subprocess.run([*DVC, *error.value.command.split()[1:], "-q"], cwd=root, check=True)
@@ -337,7 +337,7 @@ def test_damaged_data_is_named_and_neither_replaced_nor_passed_over(root: Path, 
 def test_damaged_data_without_a_cache_is_named_by_the_published_table(root: Path, tmp_path: Path) -> None:
     official = published(root, tar(tmp_path / "a.tar.gz", write_data(tmp_path / "extracted")))
     write_data(root / "data")
-    os.truncate(root / "data" / dataset.TRAIN[0], 50)
+    os.truncate(root / "data" / identity.TRAIN[0], 50)
     with pytest.raises(RepairData, match=r"data_batch_1 has .*type: mv data data\.damaged && python src/fetch\.py"):
         obtain(root, official=official)
     with pytest.raises(
@@ -379,7 +379,7 @@ def test_a_data_dvc_that_pins_nothing_is_refused(root: Path, text: str | None) -
 def test_the_sample_does_not_pass_for_data_even_where_it_is_pinned(root: Path) -> None:
     sample.write(root / "data")
     text = (root / "data.dvc").read_text()
-    (root / "data.dvc").write_text(text.replace(fetching.pinned(root), sample.HASH))
+    (root / "data.dvc").write_text(text.replace(fetching.pinned(root), identity.SAMPLE_HASH))
     got = obtain(root)
     assert (got.dataset.name, got.dataset.sample) == ("sample-digits", True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import dataset, sample
+from harness import dataset, identity, sample
 
 CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -23,28 +23,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sample_has_the_hash_that_is_written_down(folder: Path) -> None:
-    found = dataset.identify(folder, sample.NAME, sample=True)
-    assert found.hash == sample.HASH
-    assert tuple(file.path for file in found.files) == tuple(sorted(dataset.NAMES)) and found.sample
+    found = identity.identify(folder, identity.SAMPLE_NAME, sample=True)
+    assert found.hash == identity.SAMPLE_HASH
+    assert tuple(file.path for file in found.files) == tuple(sorted(identity.NAMES)) and found.sample
 
 
 def test_the_writer_makes_the_official_batches_meta_byte_for_byte() -> None:
     content = sample.meta_file(10000, CIFAR10_CLASSES)
-    official = next(file for file in dataset.CIFAR10.files if file.path == dataset.META)
+    official = next(file for file in identity.CIFAR10.files if file.path == identity.META)
     assert (hashlib.md5(content).hexdigest(), len(content)) == (official.md5, official.size)
 
 
 def test_the_writer_makes_a_real_batch_byte_for_byte(cifar10: Path | None) -> None:
     if cifar10 is None:
         pytest.skip("CIFAR10_DIR is not set")
-    real = (cifar10 / dataset.TRAIN[1]).read_bytes()
+    real = (cifar10 / identity.TRAIN[1]).read_bytes()
     values = {key.decode(): value for key, value in pickle.loads(real, encoding="bytes").items()}
     names = [name.decode() for name in values["filenames"]]
     assert sample.batch_file(values["batch_label"].decode(), values["labels"], values["data"], names) == real
 
 
 def test_a_batch_opens_with_plain_pickle_as_the_tutorials_do(folder: Path) -> None:
-    with (folder / dataset.TRAIN[2]).open("rb") as file:
+    with (folder / identity.TRAIN[2]).open("rb") as file:
         batch = pickle.load(file, encoding="bytes")
     assert sorted(batch) == [b"batch_label", b"data", b"filenames", b"labels"]
     assert batch[b"batch_label"] == b"training batch 3 of 5"
@@ -53,7 +53,7 @@ def test_a_batch_opens_with_plain_pickle_as_the_tutorials_do(folder: Path) -> No
 
 def test_no_digit_is_in_both_training_and_test_and_each_is_drawn_six_times_differently(folder: Path) -> None:
     drawn = []
-    for paths in (dataset.TRAIN, (dataset.TEST,)):
+    for paths in (identity.TRAIN, (identity.TEST,)):
         images: dict[str, set[bytes]] = {}
         for path in paths:
             batch = pickle.loads((folder / path).read_bytes(), encoding="bytes")
@@ -79,7 +79,7 @@ def test_a_failed_write_leaves_the_older_one_and_nothing_else(folder: Path, monk
     monkeypatch.setattr(sample, "meta_file", full)
     with pytest.raises(OSError, match="No space"):
         sample.write(folder)
-    assert dataset.identify(folder, sample.NAME).hash == sample.HASH
+    assert identity.identify(folder, identity.SAMPLE_NAME).hash == identity.SAMPLE_HASH
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 

@@ -5,7 +5,7 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from harness import dataset
+from harness import identity
 from harness.errors import RepairData
 
 LIMIT = 2**28  # bytes of one file: eight times the official ones
@@ -20,12 +20,12 @@ def unpack(path: Path, folder: Path) -> None:
         RepairData: the archive is damaged, or has none of the files.
         OSError: as the file system says.
     """
-    (folder / dataset.BATCHES).mkdir()
+    (folder / identity.BATCHES).mkdir()
     if path.is_dir():
-        source = path if (path / dataset.BATCHES).is_dir() else path.parent if path.name == dataset.BATCHES else path
+        source = path if (path / identity.BATCHES).is_dir() else path.parent if path.name == identity.BATCHES else path
         taken = 0
-        for name in dataset.NAMES:
-            at = source / name if (source / dataset.BATCHES).is_dir() else source / Path(name).name
+        for name in identity.NAMES:
+            at = source / name if (source / identity.BATCHES).is_dir() else source / Path(name).name
             if at.is_file():
                 shutil.copyfile(at, folder / name)
                 taken += 1
@@ -33,7 +33,7 @@ def unpack(path: Path, folder: Path) -> None:
         taken = _unpack_tar(path, folder)
     if not taken:
         raise RepairData(
-            f"{path} holds no {dataset.BATCHES}", command="python src/fetch.py archive=cifar-10-python.tar.gz"
+            f"{path} holds no {identity.BATCHES}", command="python src/fetch.py archive=cifar-10-python.tar.gz"
         )
 
 
@@ -43,7 +43,7 @@ def _unpack_tar(path: Path, folder: Path) -> int:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = member.name.removeprefix("./")
-                if name not in dataset.NAMES:
+                if name not in identity.NAMES:
                     continue
                 file = archive.extractfile(member) if member.isreg() and member.size <= LIMIT else None
                 if file is None:

@@ -1,7 +1,4 @@
-"""The configuration: types, legal values, and its composition from conf/ by Hydra.
-
-Every default lives in conf/; here is only what makes a value legal. Hydra is imported late and here alone.
-"""
+"""The configuration: composed from conf/ and the command line by Hydra, which is imported late and here alone."""
 
 import difflib
 import os
@@ -9,166 +6,14 @@ import re
 import sys
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from harness.errors import ChangeSetting
+from harness.settings import Comet, Config, Data, Mode, Training, check, section, verb
 
 ROOT = Path(__file__).resolve().parents[2]
-DEPTHS = range(8, 1203, 6)  # 6n+2; He et al. 2015 go from n=3 to n=200
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What makes a value legal, in words and as a test, and the legal value nearest to a wrong one."""
-
-    legal: str
-    test: Callable[[Any], bool]
-    nearest: Callable[[Any], Any]
-
-
-def _range(low: float, high: float | None = None, above: bool = False, below: bool = False) -> Rule:
-    """Numbers from low to high; `above`/`below` leave the end itself out. A wrong one is answered with an example."""
-    words = f"{'above' if above else 'at least'} {low:g}"
-    if high is not None:
-        words += f" and {'below' if below else 'at most'} {high:.12g}"
-
-    def test(value: float) -> bool:
-        return (value > low if above else value >= low) and (high is None or (value < high if below else value <= high))
-
-    def nearest(value: object) -> float:
-        numeric = isinstance(value, int | float) and high is not None and value > low and not below
-        return typing.cast(float, high) if numeric else (0.1 if above else low)
-
-    return Rule(words, test, nearest)
-
-
-def _one_of(*names: Any) -> Rule:
-    def nearest(value: object) -> Any:
-        return (difflib.get_close_matches(str(value), [str(name) for name in names], 1, 0.0) or [names[0]])[0]
-
-    words = [str(name).lower() if isinstance(name, bool) else str(name) for name in names]
-    return Rule(" | ".join(words), lambda value: value in names, nearest)
-
-
-def _nearest_depth(value: object) -> int:
-    return min(DEPTHS, key=lambda depth: abs(depth - value)) if isinstance(value, int | float) else 20
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is trained: the scalars that, with data, code and lock, make an experiment."""
-
-    resnet_size: Annotated[int, Rule("6n+2 from 8 to 1202: 8, 14, 20, 26, 32, …", DEPTHS.__contains__, _nearest_depth)]
-    resnet_version: Annotated[int, _one_of(1, 2)]
-    epochs: Annotated[int, _range(1)]
-    batch_size: Annotated[int, _range(1)]
-    learning_rate: Annotated[float, _range(0, above=True)]
-    schedule: Annotated[str, _one_of("constant", "linear", "cosine", "step")]
-    warmup_epochs: Annotated[float, _range(0)]
-    momentum: Annotated[float, _range(0, 1, below=True)]
-    nesterov: Annotated[bool, _one_of(True, False)]
-    weight_decay: Annotated[float, _range(0)]
-    label_smoothing: Annotated[float, _range(0, 1, below=True)]
-    augment: Annotated[bool, _one_of(True, False)]
-    num_data_batches: Annotated[int, _range(1, 5)]
-    validation_images: Annotated[int, _range(1)]
-    seed: Annotated[int, _range(0, 2**32 - 1)]
-
-
-@dataclass(frozen=True)
-class Mode:
-    """Where it runs. threads 0 means every core that this process may use."""
-
-    name: Annotated[str, _one_of("local", "cloud")]
-    runner: Annotated[str, _one_of("auto", "process", "container")]
-    threads: Annotated[int, _range(0, 1024)]
-    instance_type: Annotated[str, Rule("an instance type's name", bool, lambda _: "local_cpu")]
-    instance_count: Annotated[int, _range(1)]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Where the data comes from when it is not there."""
-
-    on_missing: Annotated[str, _one_of("sample", "fail")]
-    archive: Annotated[str | None, Rule("a path, or null", lambda _: True, lambda _: "null")]
-    url: Annotated[str, Rule("an http(s) address", lambda url: url.startswith("http"), lambda _: "https://…")]
-
-
-@dataclass(frozen=True)
-class Comet:
-    """Names in Comet; the key comes from the environment or Comet's own file, never from here."""
-
-    project: Annotated[str, Rule("a project's name", bool, lambda _: "cifar10-resnet")]
-    workspace: Annotated[str | None, Rule("a workspace's name, or null", lambda _: True, lambda _: "null")]
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that was composed, checked."""
-
-    training: Training
-    mode: Mode
-    data: Data
-    comet: Comet
-    runs_folder: str
-    publish: str | None
-
-
-def check(raw: dict[str, Any]) -> Config:
-    """The composed mapping as a Config.
-
-    Raises:
-        ChangeSetting: a value has the wrong type or is out of range, or two values do not go together.
-    """
-    flat = {name: raw[name] for name in (field.name for field in fields(Training)) if name in raw}
-    training = _section(Training, flat, "")
-    mode, data, comet = (
-        _section(kind, raw[kind.__name__.lower()], f"{kind.__name__.lower()}.") for kind in (Mode, Data, Comet)
-    )
-    for name in ("runs_folder", "publish"):
-        if not (isinstance(raw[name], str) and raw[name]) and (name, raw[name]) != ("publish", None):
-            raise ChangeSetting(
-                f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{_verb()} {name}=runs"
-            )
-    if training.warmup_epochs > training.epochs:
-        raise ChangeSetting(
-            f"warmup_epochs={training.warmup_epochs} is longer than epochs={training.epochs}",
-            legal=f"0 to {training.epochs}",
-            command=f"{_verb()} epochs={training.epochs} warmup_epochs={training.epochs / 10:g}",
-        )
-    return Config(training, mode, data, comet, raw["runs_folder"], raw["publish"])
-
-
-def _section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
-    values = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        wanted, rule = typing.get_args(hint)
-        if name not in raw:
-            raise ChangeSetting(f"{prefix}{name} is missing in conf/", legal=rule.legal, command="git checkout -- conf")
-        value = raw[name]
-        if wanted is float and type(value) is int:
-            value = float(value)
-        types = tuple(typing.get_args(wanted)) or (wanted,)
-        if type(value) not in types or value != value or value in (float("inf"), -float("inf")) or not rule.test(value):
-            noun = {int: "an integer ", float: "a number "}.get(wanted, "")
-            example = str(rule.nearest(value)).lower() if wanted is bool else rule.nearest(value)
-            shown = "null" if value is None else value
-            raise ChangeSetting(
-                f"{prefix}{name}={shown} is not legal",
-                legal=noun + rule.legal,
-                command=f"{_verb()} {prefix}{name}={example}",
-            )
-        values[name] = value
-    return kind(**values)
-
-
-def threads(mode: Mode) -> int:
-    """The number of threads that a run takes: the given one, or one for each core that this process may use."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return mode.threads or available or 1
 
 
 def run(task: Callable[[Config], int], config_name: str = "config") -> int:
@@ -202,6 +47,28 @@ def run(task: Callable[[Config], int], config_name: str = "config") -> int:
     return max(codes, default=0)
 
 
+def of_data(arguments: list[str]) -> tuple[Data, str | None]:
+    """The settings of `data` and `publish` alone, from conf/config.yaml and `name=value` arguments.
+
+    For a verb that a pipeline runs each time: Hydra's import takes longer than checking that the data is there.
+
+    Raises:
+        ChangeSetting: as `run`.
+    """
+    import yaml
+
+    composed = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text())
+    raw = {**composed["data"], "publish": composed["publish"]}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or name not in raw:
+            close = difflib.get_close_matches(name, list(raw), 1) or list(raw)
+            raise ChangeSetting(f"{argument} is not a setting", legal=", ".join(raw), command=f"{verb()} {close[0]}=…")
+        raw[name] = None if value == "null" else value
+    publish = raw.pop("publish")
+    return section(Data, raw, ""), publish
+
+
 def _explain(error: Exception) -> ChangeSetting:
     """Hydra's complaint as one line: the option or setting that is wrong, and what could have been meant."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -214,21 +81,21 @@ def _explain(error: Exception) -> ChangeSetting:
         if options and value not in options:
             meant = (difflib.get_close_matches(value, options, 1) or options)[0]
             plus = "+" if argument.startswith("+") else ""
-            command = f"{_verb()} {plus}{name}={meant}"
+            command = f"{verb()} {plus}{name}={meant}"
             return ChangeSetting(f"{name}={value} does not exist", legal=" | ".join(options), command=command)
         if options and name == "experiment":
-            return ChangeSetting(f"{argument}: a recipe is added, not replaced", command=f"{_verb()} +{name}={value}")
+            return ChangeSetting(f"{argument}: a recipe is added, not replaced", command=f"{verb()} +{name}={value}")
         settings = _settings()
         if "=" in argument and not options and name not in settings and not name.startswith("hydra"):
             close = difflib.get_close_matches(name, settings, 1)
             legal = close[0] if close else ", ".join(settings)
-            command = f"{_verb()} {close[0]}={value}" if close else f"{_verb()} --help"
+            command = f"{verb()} {close[0]}={value}" if close else f"{verb()} --help"
             return ChangeSetting(f"{name} is not a setting", legal=legal, command=command)
         try:
             OverridesParser.create().parse_override(argument)
         except HydraException:
-            return ChangeSetting(f"{argument} cannot be read", legal="name=value", command=f"{_verb()} --help")
-    return ChangeSetting(str(error).splitlines()[0], command=f"{_verb()} --help")
+            return ChangeSetting(f"{argument} cannot be read", legal="name=value", command=f"{verb()} --help")
+    return ChangeSetting(str(error).splitlines()[0], command=f"{verb()} --help")
 
 
 def _settings() -> list[str]:
@@ -237,7 +104,3 @@ def _settings() -> list[str]:
         names += [prefix + field.name for field in fields(typing.cast(Any, kind))]
     groups = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())
     return [*names, "runs_folder", "publish", *groups]
-
-
-def _verb() -> str:
-    return f"python src/{Path(sys.argv[0]).name}"

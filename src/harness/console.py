@@ -6,18 +6,21 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.folders import RunFolder
-from harness.plan import Git, RunPlan
-from harness.provenance import redact
-from harness.record import RunRecord
+
+if TYPE_CHECKING:
+    from harness.folders import RunFolder
+    from harness.plan import Git, RunPlan
+    from harness.record import RunRecord
 
 PAIR = re.compile(r"(\w+)=(\S+)")
+# What TensorFlow and Docker Compose say of themselves: in log.txt, not on the terminal.
 NATIVE = re.compile(
-    r"([IWEF]\d{4} \d\d:|[IWEF]0000 |WARNING: All log messages before absl)"
-)  # TensorFlow's own chatter
+    r"[IWEF]\d{4} \d\d:|[IWEF]0000 |WARNING: All log messages before absl"
+    r"|.*algo-\d\S* exited with code|.*Aborting on container"
+)
 
 WORKER = "worker "  # how the worker's first line begins
 
@@ -34,6 +37,8 @@ def main(verb: Callable[[], int]) -> int:
     try:
         return verb()
     except HarnessError as error:
+        from harness.provenance import redact
+
         print(f"error: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
@@ -129,7 +134,7 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
-def announce(planned: RunPlan, run: RunFolder) -> None:
+def announce(planned: "RunPlan", run: "RunFolder") -> None:
     """What is about to run, and where it will be found."""
     experiment, place, git = planned.experiment, planned.placement, planned.provenance.git
     config = experiment.config
@@ -142,7 +147,7 @@ def announce(planned: RunPlan, run: RunFolder) -> None:
     say(f"run       {run.path}")
 
 
-def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> None:
+def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float) -> None:
     """The last lines of a run: what came out, of what, and where it is."""
     dataset = record.experiment.dataset
     say("")
@@ -162,7 +167,7 @@ def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> 
         say(SAMPLE)
 
 
-def commit(git: Git | None) -> str:
+def commit(git: "Git | None") -> str:
     """A commit in words."""
     if git is None:
         return "unknown (not a git repository)"

@@ -15,7 +15,7 @@ from functools import cached_property
 from hashlib import md5
 from pathlib import Path
 
-from harness import atomic, dataset
+from harness import atomic, identity
 from harness.plan import FileId
 
 REMOTE_LIMIT = 1800.0  # seconds that fetching from a remote may take
@@ -88,7 +88,7 @@ class Project:
             stored = self._object(file.md5)
             if not stored.exists():
                 lines.append(f"it lacks {file.path}")
-            elif dataset.file_id(stored.parent, stored.name).md5 != file.md5:
+            elif identity.file_id(stored.parent, stored.name).md5 != file.md5:
                 lines.append(f"it holds a damaged {file.path}")
                 if remove:
                     stored.unlink()

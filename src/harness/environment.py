@@ -8,6 +8,9 @@ import json
 import os
 import platform
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,6 +60,20 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
     }
     bits = json.dumps({name: found[name] for name in BITS}, sort_keys=True)
     return {**found, "fingerprint": hashlib.sha256(bits.encode()).hexdigest()}
+
+
+@contextmanager
+def native_stderr_off() -> Iterator[None]:
+    """TensorFlow's libraries write to file descriptor 2 while they load, whatever the log level; Python's errors stay."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _version(name: str) -> str | None:

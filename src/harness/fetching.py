@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness import archive as archives
-from harness import dataset, download, sample
+from harness import identity
 from harness.dvc import NotThere, Project
 from harness.errors import ChangeSetting, PreparePlace, RepairData
 from harness.plan import DatasetId
+
+if TYPE_CHECKING:
+    from harness import download
 
 DOCUMENT = "data.dvc"
 SAMPLE_NOTICE = (
@@ -33,7 +36,7 @@ class Published:
     size: int
 
 
-OFFICIAL = Published(dataset.CIFAR10, "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170498071)
+OFFICIAL = Published(identity.CIFAR10, "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170498071)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def obtain(
     url: str,
     say: Callable[[str], None],
     official: Published = OFFICIAL,
-    patience: download.Patience | None = None,
+    patience: "download.Patience | None" = None,
 ) -> Obtained:
     """The data that data.dvc pins, in data/; else the sample (`on_missing` sample) or a refusal (fail).
 
@@ -103,6 +106,8 @@ def obtain(
     def from_address() -> None:
         if project.pin != official.dataset.hash:
             raise NotThere(f"{DOCUMENT} pins other data than the published CIFAR-10")
+        from harness import download  # late, like all that a call which finds the data in place does without
+
         target = cache / official.archive
         say(f"downloading {url}")
         try:
@@ -130,8 +135,9 @@ def obtain(
                 return Obtained(data, _check(data, project, official), how, tuple(tried))
         if on_missing == "fail":
             what = f"the data that {DOCUMENT} pins cannot be had; tried {' | '.join(tried)}"
-            raise RepairData(what, command="python src/fetch.py archive=PATH")
-        return Obtained(cache / sample.NAME, _sample(cache / sample.NAME), "bundled sample", tuple(tried))
+            raise RepairData(what, legal="on_missing=sample", command="python src/fetch.py archive=PATH")
+        stand_in = cache / identity.SAMPLE_NAME
+        return Obtained(stand_in, _sample(stand_in), "bundled sample", tuple(tried))
 
 
 def _holds_something(data: Path) -> bool:
@@ -140,16 +146,16 @@ def _holds_something(data: Path) -> bool:
 
 def _check(data: Path, project: Project, official: Published) -> DatasetId:
     """What data/ holds, if that is what is pinned; otherwise the file that is wrong is named."""
-    found = dataset.identify(data, "custom")
+    found = identity.identify(data, "custom")
     if found.hash == project.pin:
-        if found.hash == sample.HASH:
-            return replace(found, name=sample.NAME, sample=True)
+        if found.hash == identity.SAMPLE_HASH:
+            return replace(found, name=identity.SAMPLE_NAME, sample=True)
         return replace(found, name=official.dataset.name) if found.hash == official.dataset.hash else found
     files = official.dataset.files if project.pin == official.dataset.hash else project.listing()
     whole = not project.faults()
     repair = f"dvc checkout --force {DOCUMENT}" if whole else "mv data data.damaged && python src/fetch.py"
     if files:
-        dataset.compare(found, DatasetId(f"what {DOCUMENT} pins", project.pin, 0, False, files), repair)
+        identity.compare(found, DatasetId(f"what {DOCUMENT} pins", project.pin, 0, False, files), repair)
     raise RepairData(
         f"data/ holds {found.hash} and {DOCUMENT} pins {project.pin}",
         command=f"{repair}; to pin what is there: dvc add data",
@@ -158,12 +164,14 @@ def _check(data: Path, project: Project, official: Published) -> DatasetId:
 
 def _take(path: Path, cache: Path, project: Project) -> None:
     """Unpack beside, verify, and only then put it into data/ and DVC's cache."""
+    from harness import archive as archives
+
     unpacked = cache / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
     unpacked.mkdir()
     try:
         archives.unpack(path, unpacked)
-        found = dataset.identify(unpacked, "custom")
+        found = identity.identify(unpacked, "custom")
         if found.hash != project.pin:
             raise RepairData(
                 f"{path} holds {found.hash} and {DOCUMENT} pins {project.pin}",
@@ -176,11 +184,13 @@ def _take(path: Path, cache: Path, project: Project) -> None:
 
 
 def _sample(folder: Path) -> DatasetId:
+    from harness import sample  # late: it needs numpy, and most calls never come here
+
     try:
-        found = dataset.identify(folder, sample.NAME, sample=True)
+        found = identity.identify(folder, identity.SAMPLE_NAME, sample=True)
     except RepairData:
         return sample.write(folder)
-    return found if found.hash == sample.HASH else sample.write(folder)
+    return found if found.hash == identity.SAMPLE_HASH else sample.write(folder)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from harness.errors import ChangeSetting, ReadRecord
 from harness.step import Array, Trainer
 
 if TYPE_CHECKING:
-    from harness.config import Training
     from harness.dataset import Dataset
+    from harness.settings import Training
 
 Report = Callable[[dict[str, Any]], None]
 PROGRESS_SECONDS = 2.0

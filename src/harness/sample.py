@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import atomic, dataset
+from harness import atomic, identity
 from harness.errors import PreparePlace
 from harness.plan import DatasetId
 
-NAME = "sample-digits"
-HASH = "d67b432ef759c9384da8403894ff4606.dir"  # what `write` makes, everywhere
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_DIGITS, DRAWINGS = 1500, 6  # the other 297 digits are for testing; each digit is drawn 6 times
 PER_BATCH = TRAIN_DIGITS * DRAWINGS // 5
@@ -37,18 +35,18 @@ def write(folder: Path) -> DatasetId:
     """
     digits, labels = _digits()
     with atomic.folder(folder) as temporary:
-        (temporary / dataset.BATCHES).mkdir()
-        for number, path in enumerate(dataset.TRAIN):
+        (temporary / identity.BATCHES).mkdir()
+        for number, path in enumerate(identity.TRAIN):
             drawing = np.arange(PER_BATCH) + number * PER_BATCH  # a batch holds nearly every digit once
             batch = _batch(digits, labels, drawing % TRAIN_DIGITS, drawing // TRAIN_DIGITS)
             (temporary / path).write_bytes(batch_file(f"training batch {number + 1} of 5", *batch))
         held = len(digits) - TRAIN_DIGITS
         drawing = np.arange(held * DRAWINGS)
         batch = _batch(digits, labels, TRAIN_DIGITS + drawing % held, drawing // held)
-        (temporary / dataset.TEST).write_bytes(batch_file("testing batch 1 of 1", *batch))
-        (temporary / dataset.META).write_bytes(meta_file(PER_BATCH, CLASSES))
+        (temporary / identity.TEST).write_bytes(batch_file("testing batch 1 of 1", *batch))
+        (temporary / identity.META).write_bytes(meta_file(PER_BATCH, CLASSES))
         shutil.rmtree(folder, ignore_errors=True)
-    return dataset.identify(folder, NAME, sample=True)
+    return identity.identify(folder, identity.SAMPLE_NAME, sample=True)
 
 
 def _digits() -> tuple[Integers, Integers]:

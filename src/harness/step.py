@@ -8,8 +8,8 @@ import tensorflow as tf
 from harness import augment, randomness, resnet, schedule
 
 if TYPE_CHECKING:
-    from harness.config import Training
     from harness.dataset import Dataset
+    from harness.settings import Training
 
 Tensor = Any  # TensorFlow ships no types
 Array = np.ndarray[Any, Any]

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import atomic, bundle, environment, plan, record
-from harness.config import Training
 from harness.errors import HarnessError, ReadRecord
 from harness.folders import JobFolder
+from harness.settings import Training
 
 UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")  # Keras imports them where it can: seconds, for nothing here
 REASON_LENGTH = 1024  # SageMaker cuts FailureReason there
