@@ -64,7 +64,7 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
 
 @contextmanager
 def native_stderr_off() -> Iterator[None]:
-    """TensorFlow's libraries write to file descriptor 2 while they load, whatever the log level; Python's errors stay."""
+    """TensorFlow's libraries write to file descriptor 2 while they load, whatever the log level."""
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:

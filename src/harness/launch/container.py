@@ -1,38 +1,51 @@
 """The worker in a container, started by the SageMaker SDK's own local mode.
 
-The SDK lives in a child process (`python -m harness.launch.container`): its import takes seconds and begins while the
-host still plans, and its prints, logs and working files stay out of the host. What it leaves lying around (containers,
-network, compose file, copies of the outputs) is removed here.
+The SDK lives in a child process, `sdk.py`: its import takes seconds and begins while the host still plans, and its
+prints, logs and working files stay out of the host. What it leaves lying around (containers, network, compose file,
+files of root's) is removed here.
 """
 
+import contextlib
 import json
 import os
-import re
+import secrets
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from harness.folders import RunFolder
-from harness.launch import GRACE, Ended, engine
+from harness.launch import Ended, engine
 from harness.provenance import without_secrets
 
-COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the worker is process 1 and gets SIGTERM
 HOST = "algo-1"  # the SDK's name for the only container
-PREFIX = re.compile(
-    r"^(\x1b\[\d+m)?\S*algo-\d\S*\s*\|(\x1b\[0m)? ?"
-)  # what Docker Compose puts before a container's line
-NETWORK = "sagemaker-local"  # the SDK's, shared by all its local jobs
+NO_CONTAINER = "the SageMaker SDK started no container; log.txt has its words"
+COMPOSE_FILE = "docker-compose.yaml"
+SETTINGS = str(Path(__file__).with_name("sagemaker.yaml"))
+
+# No telemetry, no search for credentials on the network; local mode needs neither account nor region.
+SDK_ENVIRONMENT = {
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": SETTINGS,
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": SETTINGS,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+    "COMPOSE_ANSI": "never",
+}
 
 
 class Container:
-    """One worker container. The SDK's import begins at once; without a job its process ends with this one."""
+    """One worker container. The SDK's import begins at once; its process ends with this one, whatever ends it."""
 
     def __init__(self, image: str) -> None:
         self._image = image
+        self._project: str | None = None
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "harness.launch.container"],
-            env=without_secrets(os.environ) | _SDK_SETTINGS | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            [sys.executable, "-m", "harness.launch.sdk"],
+            env=without_secrets(os.environ) | SDK_ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -43,111 +56,97 @@ class Container:
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Hand the SDK its job: the staged bundle, the data, the checkpoints' folder, a root folder of its own."""
-        self._root, self._project = run.job, run.path.name.lower()
-        run.job.mkdir()
+        self._run = run
+        (run.job / "model").mkdir(parents=True)  # else Docker makes it, as root
+        # Two runs of one name, in two clones, are two projects.
+        self._project = f"{run.path.name.lower()}-{secrets.token_hex(4)}"
         job = {
-            "root": str(run.job),
-            "bundle": str(run.code),
-            "dataset": str(dataset),
-            "checkpoints": str(run.checkpoints),
+            "root": str(run.job.resolve()),
+            "bundle": str(run.code.resolve()),
+            "dataset": str(dataset.resolve()),
+            "checkpoints": str(run.checkpoints.resolve()),
             "image": self._image,
             "project": self._project,
         }
         assert self._child.stdin is not None
-        print(json.dumps(job), file=self._child.stdin, flush=True)
-        self._child.stdin.close()
-        return self._child
+        with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe
+            print(json.dumps(job), file=self._child.stdin, flush=True)
+        return self._child  # its stdin stays open: where it closes, the SDK's process knows that this one is gone
 
     def stop(self, at_once: bool) -> None:
-        """SIGTERM (Docker follows with SIGKILL after 20 s), or SIGKILL, to the container's process 1."""
-        containers = self._containers()
-        if containers and at_once:
-            engine.docker("kill", *containers)
-        elif containers:
-            engine.docker("stop", "--time", f"{GRACE:.0f}", *containers, timeout=2 * GRACE)
-        else:  # not started yet: it is the SDK that has to go
-            self._child.kill()
+        """SIGTERM, or SIGKILL, to the container's process 1."""
+        assert self._project is not None
+        running = engine.containers(self._project, "status=running")
+        # Until the worker runs, process 1 is the SDK's shell script, which is deaf to SIGTERM and has nothing to save.
+        deaf = running and "harness.worker" not in engine.docker("top", running[0], "-o", "pid,args").stdout
+        wanted = "KILL" if at_once or deaf else "TERM"
+        if not running or engine.docker("kill", "--signal", wanted, *running).returncode:
+            self._end_sdk()
 
     def finish(self) -> Ended:
         """How the container ended, by Docker's own account; then remove it, the network and the SDK's files."""
-        code: int | None = None
-        reason: str | None = None
+        self._end_sdk()
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._child.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
         containers = self._containers()
+        code, reason = judge(_state(containers), self._child.returncode)
         if containers:
-            state = json.loads(engine.docker("inspect", "--format", "{{json .State}}", containers[0]).stdout or "{}")
-            if state and not state["Running"]:
-                code = int(state["ExitCode"])
-            if state and state["OOMKilled"]:
-                reason = "the container was killed: out of memory"
-            elif code == 137:
-                reason = "the worker was killed by SIGKILL (by hand, or by the kernel when memory ran out)"
             engine.docker("rm", "--force", "--volumes", *containers, timeout=60)
-        engine.docker("network", "rm", NETWORK)  # refused while another job uses it, as it should be
-        self._child.wait()
-        (self._root / "docker-compose.yaml").unlink(missing_ok=True)
-        if code is None:
-            code, reason = self._child.returncode or 1, "the SDK started no container; log.txt has its words"
-        output = self._root / HOST / "output"
-        return Ended(
-            code, reason, self._root / "model", output if output.exists() else self._root / "artifacts" / "output"
-        )
+        engine.remove_network()
+        (self._run.job / COMPOSE_FILE).unlink(missing_ok=True)
+        self._take_ownership()
+        output = self._run.job / HOST / "output"
+        if not output.exists():  # the SDK has put it away
+            output = self._run.job / "artifacts" / "output"
+        return Ended(code, reason, self._run.job / "model", output)
 
     def _containers(self) -> list[str]:
-        listed = engine.docker(
-            "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={self._project}"
+        if self._project is None:
+            return []
+        found = engine.containers(self._project)
+        if not found:  # the engine may still be at work on what a client asked for that is gone by now
+            time.sleep(1)
+            found = engine.containers(self._project)
+        return found
+
+    def _end_sdk(self) -> None:
+        """End the SDK's process and the Docker Compose that it runs, where they have not ended by themselves."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+
+    def _take_ownership(self) -> None:
+        """Give the caller what root wrote in the run folder: the SDK leaves it so where the worker failed."""
+        user = os.getuid()
+        if all(path.lstat().st_uid == user for path in self._run.path.rglob("*")):
+            return
+        mount = f"{self._run.path.resolve()}:/run-folder"
+        chown = ("chown", "--recursive", "--no-dereference", f"{user}:{os.getgid()}", "/run-folder")
+        engine.docker(
+            "run", "--rm", "--pull", "never", "--network", "none", "--volume", mount, self._image, *chown, timeout=60
         )
-        return listed.stdout.split()
 
 
-# No telemetry, no search for credentials on the network; local mode needs neither account nor region.
-_SDK_SETTINGS = {
-    "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "PYTHONUNBUFFERED": "1",
-    "COMPOSE_ANSI": "never",
-}
+def _state(containers: list[str]) -> dict[str, Any]:
+    """What Docker knows of the container; empty where there is none."""
+    if not containers:
+        return {}
+    found = engine.docker("inspect", "--format", "{{json .State}}", containers[0])
+    state: dict[str, Any] = json.loads(found.stdout) if found.returncode == 0 else {}
+    return state
 
 
-def main() -> int:
-    """The child: import the SDK, wait for the job on stdin, run it. No job, no run."""
-    from sagemaker.train import ModelTrainer
-    from sagemaker.train.configs import Compute, InputData, SourceCode
-    from sagemaker.train.model_trainer import Mode
-
-    line = sys.stdin.readline()
-    if not line:
-        return 0
-    job = json.loads(line)
-    sys.stdout = _Unprefixed(sys.stdout)  # type: ignore[assignment]
-    os.environ["COMPOSE_PROJECT_NAME"] = job["project"]
-    trainer = ModelTrainer(
-        training_mode=Mode.LOCAL_CONTAINER,
-        training_image=job["image"],
-        source_code=SourceCode(source_dir=job["bundle"], command=COMMAND),
-        compute=Compute(instance_type="local_cpu", instance_count=1),
-        local_container_root=job["root"],
-        base_job_name="harness",
-    )
-    # Local mode mounts nothing at /opt/ml/checkpoints; as a channel the folder is mounted by the SDK's public means.
-    channels = [InputData(channel_name=name, data_source=job[name]) for name in ("dataset", "checkpoints")]
-    trainer.train(input_data_config=channels, wait=True)
-    return 0
-
-
-class _Unprefixed:
-    """A text stream that cuts Docker Compose's prefix off: the SDK writes a line at a time."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Pass a line on without its prefix."""
-        return self._stream.write(PREFIX.sub("", text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def judge(state: dict[str, Any], sdk_code: int) -> tuple[int, str | None]:
+    """Exit code and reason from Docker's account of the container (empty: there is none) and the SDK's exit code."""
+    if not state or state["Status"] == "created":
+        return sdk_code or 1, (state and state["Error"]) or NO_CONTAINER  # Error: why Docker could not start it
+    if state["Running"]:
+        return 137, f"the SageMaker SDK's process ended with {sdk_code} while the worker ran"
+    code = int(state["ExitCode"])
+    if code and state["OOMKilled"]:
+        return code, "the worker was killed: the container was out of memory"
+    if code == 128 + signal.SIGKILL:
+        return code, "the worker was killed by SIGKILL (by hand, or by the kernel when memory ran out)"
+    return code, None

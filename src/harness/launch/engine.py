@@ -1,14 +1,18 @@
 """The Docker engine: whether it answers, and whether it has the training image."""
 
+import fcntl
 import hashlib
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 ANSWER = 10.0  # seconds that the engine has to answer a question
 BUILD = 900.0  # seconds that building the image may take
-START = "python src/train.py mode.runner=process"
+NETWORK = "sagemaker-local"  # the SageMaker SDK's, shared by all its local jobs
+SHARED = "/tmp"  # any folder that all users of the engine may open; locked, never written
 
 
 def missing() -> str | None:
@@ -40,21 +44,90 @@ def image_id(name: str) -> str | None:
 def build(root: Path, say: Callable[[str], None]) -> str | None:
     """Build the training image by `make image`'s own script; None where that worked, else the last line it said."""
     say("image     building it, once; about 2 minutes and 2 GB")
-    command = ["sh", str(root / "tools" / "image.sh")]
+    # In a session of its own, so that the whole of it can be ended.
+    child = subprocess.Popen(
+        ["sh", str(root / "tools" / "image.sh")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD, check=False)
-    except subprocess.TimeoutExpired:
+        told, _ = child.communicate(timeout=BUILD)
+    except BaseException as error:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         return f"it took longer than {BUILD:.0f} s"
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return None if done.returncode == 0 else lines[-1] if lines else f"exit code {done.returncode}"
+    lines = [line for line in told.splitlines() if line.strip()]
+    return None if child.returncode == 0 else lines[-1] if lines else f"exit code {child.returncode}"
+
+
+def containers(project: str, *only: str) -> list[str]:
+    """The ids of a Docker Compose project's containers, stopped ones too; `only`: more filters, like status=running."""
+    wanted = (f"label=com.docker.compose.project={project}", *only)
+    listed = docker("ps", "--all", "--quiet", *(word for each in wanted for word in ("--filter", each)))
+    return listed.stdout.split() if listed.returncode == 0 else []
+
+
+def keep_network() -> int:
+    """Make the SDK's network where it is missing, and keep it until the descriptor is closed.
+
+    Docker Compose would make it too; but two that do so at once make two networks of one name, which Docker then
+    refuses to use. And Docker would let another job remove it between Compose's finding it and a container joining it.
+    """
+    lock = os.open(SHARED, os.O_RDONLY)
+    for _ in range(3):  # between giving one lock up and getting the other, somebody may remove it again
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if len(_networks()) == 1:
+            break
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if len(found := _networks()) != 1:
+            if found:
+                docker("network", "rm", *found)
+            docker("network", "create", "--label", f"com.docker.compose.network={NETWORK}", NETWORK)
+    else:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # the engine does not answer, which Docker Compose is going to say
+    return lock
+
+
+def remove_network() -> None:
+    """Remove the SDK's network, unless a container is in it or a job of ours soon will be: the last one removes it."""
+    lock = os.open(SHARED, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        members = docker("ps", "--all", "--quiet", "--filter", f"network={NETWORK}")
+        if members.returncode == 0 and not members.stdout.strip() and (found := _networks()):
+            docker("network", "rm", *found)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(lock)
+
+
+def _networks() -> list[str]:
+    """The ids of the networks of that name: one, or none."""
+    return docker("network", "ls", "--quiet", "--no-trunc", "--filter", f"name=^{NETWORK}$").stdout.split()
 
 
 def docker(*arguments: str, timeout: float = ANSWER) -> "subprocess.CompletedProcess[str]":
-    """One docker command. An engine that hangs counts as one that fails."""
+    """One docker command, out of reach of the terminal's Ctrl-C. An engine that hangs counts as one that fails."""
     command = ["docker", *arguments]
     try:
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout:.0f} s")
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from harness import config
-from harness.config import ROOT, Mode
+from harness import settings
+from harness.config import ROOT
 from harness.errors import PreparePlace
 from harness.launch import Runner, engine
 from harness.launch.container import Container
 from harness.launch.process import Process
 from harness.plan import Placement
+from harness.settings import Mode
 
 
 def choose(mode: Mode, say: Callable[[str], None]) -> tuple[Runner, Placement]:
@@ -55,5 +56,5 @@ def _obstacle(runner: str, image: str, say: Callable[[str], None]) -> str | None
 
 
 def _placement(mode: Mode, runner: str, reason: str, image: str | None, image_id: str | None) -> Placement:
-    threads = config.threads(mode)
+    threads = settings.threads(mode)
     return Placement(mode.name, runner, reason, threads, mode.instance_count, mode.instance_type, image, image_id)
