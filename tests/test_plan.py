@@ -7,7 +7,14 @@ import pytest
 from harness import plan, record
 
 DATASET = plan.DatasetId("cifar-10", "15fc.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
-EXPERIMENT = plan.Experiment({"epochs": 2, "learning_rate": 0.1, "augment": True}, DATASET, "c" * 64, "d" * 64)
+CONFIG: dict[str, plan.Scalar] = {
+    "resnet_size": 8,
+    "resnet_version": 1,
+    "epochs": 2,
+    "learning_rate": 0.1,
+    "augment": True,
+}
+EXPERIMENT = plan.Experiment(CONFIG, DATASET, "c" * 64, "d" * 64)
 PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", None, None)
 GIT = plan.Git("e" * 40, "main", None, None, True, "f" * 64)
 PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), "a" * 64)

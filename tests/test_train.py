@@ -14,11 +14,24 @@ import pytest
 from harness import bundle, plan, record
 
 ROOT = Path(__file__).parents[1]
-SMALL = ("resnet_size=8", "epochs=1", "num_data_batches=1", "validation_images=1000", "warmup_epochs=0", "mode.threads=2")
-PLANTED = {"COMET_API_KEY": "", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value", "MY_TOKEN": "planted-token-of-mine"}
+SMALL = (
+    "resnet_size=8",
+    "epochs=1",
+    "num_data_batches=1",
+    "validation_images=1000",
+    "warmup_epochs=0",
+    "mode.threads=2",
+)
+PLANTED = {
+    "COMET_API_KEY": "",
+    "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value",
+    "MY_TOKEN": "planted-token-of-mine",
+}
 
 
-def type_in(project: Path, *arguments: str, verb: str = "train", **environment: str) -> "subprocess.CompletedProcess[str]":
+def type_in(
+    project: Path, *arguments: str, verb: str = "train", **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """Run a verb in a project; Comet without a key and nothing of CI's environment but the path."""
     return subprocess.run(
         [sys.executable, f"src/{verb}.py", *arguments],
@@ -35,16 +48,21 @@ def git(project: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, "-C", str(project), *arguments], check=True, capture_output=True)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_project(folder: Path) -> Path:
     """A copy of this project's files, committed, without data: the sample stands in."""
-    folder = tmp_path_factory.mktemp("projects") / "project"
-    ignored = shutil.ignore_patterns(".venv", ".git", "data", "runs", "results", ".*_cache", "__pycache__", "tmp", "cache")
+    ignored = shutil.ignore_patterns(
+        ".venv", ".git", "data", "runs", "results", ".*_cache", "dvc.lock", ".cache", "__pycache__", "tmp", "cache"
+    )
     shutil.copytree(ROOT, folder, ignore=ignored)
     git(folder, "init")
     git(folder, "add", ".")
     git(folder, "commit", "-m", "first")
     return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("projects") / "project")
 
 
 def runs(project: Path) -> list[Path]:
@@ -87,7 +105,11 @@ def test_the_record_holds_the_plan_and_the_evidence(trained):
     found = record_of(run)
     planned = plan.from_json(plan.RunPlan, json.loads((run / "plan.json").read_text()))
     assert (found.status, found.reason, found.exit_code) == ("completed", None, 0)
-    assert (found.experiment, found.placement, found.provenance) == (planned.experiment, planned.placement, planned.provenance)
+    assert (found.experiment, found.placement, found.provenance) == (
+        planned.experiment,
+        planned.placement,
+        planned.provenance,
+    )
     assert found.experiment_id == plan.experiment_id(found.experiment)
     assert found.experiment.code == bundle.code_hash(bundle.received(run / "code"))
     assert found.experiment.dataset.sample
@@ -110,7 +132,16 @@ def test_the_record_holds_the_plan_and_the_evidence(trained):
 def test_a_run_leaves_these_names_and_no_secret(trained):
     _, run = trained
     names = {path.name for path in run.iterdir()}
-    assert names == {"plan.json", "record.json", "code", "metrics.csv", "model.keras", "checkpoints", "comet", "log.txt"}
+    assert names == {
+        "plan.json",
+        "record.json",
+        "code",
+        "metrics.csv",
+        "model.keras",
+        "checkpoints",
+        "comet",
+        "log.txt",
+    }
     secrets = [value.encode() for value in PLANTED.values() if value]
     for path in run.rglob("*"):
         assert path.is_dir() or not any(secret in path.read_bytes() for secret in secrets), path

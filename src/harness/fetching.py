@@ -100,7 +100,11 @@ def obtain(
             raise NotThere("none is named; python src/fetch.py archive=PATH takes the official one or a folder")
         path = Path(archive).expanduser()
         if not path.exists():
-            raise ChangeSetting(f"archive={archive} does not exist", legal="an archive or an extracted folder", command="python src/fetch.py archive=PATH")
+            raise ChangeSetting(
+                f"archive={archive} does not exist",
+                legal="an archive or an extracted folder",
+                command="python src/fetch.py archive=PATH",
+            )
         _take(path, cache, project)
 
     def from_address() -> None:
