@@ -175,7 +175,8 @@ def test_a_killed_container_is_reported_as_killed(hosts):
     ],
 )
 def test_dockers_account_of_the_container_gives_code_and_reason(state, code, reason):
-    found = container.judge({"Running": state.get("Status") == "running", **state}, sdk_code=1)
+    state = state and {"Running": state["Status"] == "running", **state}
+    found = container.judge(state, sdk_code=1)
     assert found[0] == code
     assert reason in found[1] if reason else found[1] is None
 

@@ -74,7 +74,7 @@ def test_the_pipeline_runs_once_repeats_its_bytes_and_compares_experiments(proje
     assert {(row["epochs"], row["weights"] != "") for row in shown} >= {("1", True), ("2", True)}
     assert len({row["weights"] for row in shown} - {""}) == 2
     difference = json.loads(dvc(project, "metrics", "diff", "--json"))
-    assert "test_accuracy" in difference["diff"]["results/train/metrics.json"]
+    assert "test_accuracy" in difference["results/train/metrics.json"]
     page = dvc(project, "plots", "show").strip().removeprefix("file://")
     text = Path(page).read_text()
     assert "Learning curve" in text

@@ -18,10 +18,10 @@ NUMERICS = tuple(f"harness/{name}.py" for name in ("resnet", "augment", "step", 
 IMPORTERS = {
     "hydra": ("harness/config.py",),
     "omegaconf": ("harness/config.py",),
-    "dvc": ("harness/fetching.py", "harness/dataset.py"),
+    "dvc": ("harness/dvc.py",),
     "sagemaker": ("harness/launch/",),
     "docker": ("harness/launch/",),
-    "comet_ml": ("harness/tracking.py",),
+    "comet_ml": ("harness/tracking/",),
     "tensorflow": NUMERICS,
     "keras": (*NUMERICS, "evaluate.py"),
 }

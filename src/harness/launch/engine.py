@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,32 +81,36 @@ def keep_network() -> int:
     refuses to use. And Docker would let another job remove it between Compose's finding it and a container joining it.
     """
     lock = os.open(SHARED, os.O_RDONLY)
-    for _ in range(3):  # between giving one lock up and getting the other, somebody may remove it again
+    for _ in range(100):  # ten seconds; if the engine does not answer by then, Docker Compose is going to say so
         fcntl.flock(lock, fcntl.LOCK_SH)
         if len(_networks()) == 1:
             break
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another is making it, or sees it missing as this one does
+            time.sleep(0.1)
+            continue
         if len(found := _networks()) != 1:
-            if found:
+            if found:  # those in use stay
                 docker("network", "rm", *found)
             docker("network", "create", "--label", f"com.docker.compose.network={NETWORK}", NETWORK)
-    else:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # the engine does not answer, which Docker Compose is going to say
     return lock
 
 
 def remove_network() -> None:
     """Remove the SDK's network, unless a container is in it or a job of ours soon will be: the last one removes it."""
     lock = os.open(SHARED, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for _ in range(10):  # one second: another that removes is soon done, another that starts will remove it itself
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+            continue
         members = docker("ps", "--all", "--quiet", "--filter", f"network={NETWORK}")
         if members.returncode == 0 and not members.stdout.strip() and (found := _networks()):
             docker("network", "rm", *found)
-    except BlockingIOError:
-        return
-    finally:
-        os.close(lock)
+        break
+    os.close(lock)
 
 
 def _networks() -> list[str]:

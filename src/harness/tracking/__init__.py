@@ -1,0 +1,203 @@
+"""Comet's copies of a run: the host's side.
+
+Comet is fed by child processes, never by the training, so whatever it does they can be killed and the run goes on.
+One child always writes an offline archive into the run folder; where there is a key, another one streams the same to
+Comet. Both start with the run: Comet's import overlaps TensorFlow's.
+
+The host appends each epoch to a file that the children follow: a file is never full, so the host never waits, and a
+child that starts late reads all of it. The end of a child's stdin is the end of the run; a word before it says that
+there is a record. Nothing here raises an OSError: a run does not fail because its copy does.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import atomic
+from harness.folders import RunFolder
+from harness.plan import RunPlan
+from harness.provenance import without_secrets
+from harness.record import RunRecord
+
+ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
+OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
+EVENTS = "events.jsonl"
+RECORDED = b"recorded"  # the word on a child's stdin: record.json is this run's
+QUIET = {
+    "COMET_DISABLE_ANNOUNCEMENT": "1",
+    "COMET_ERROR_TRACKING_ENABLE": "false",  # crash reports would go to a third party
+    "COMET_LOGGING_CONSOLE": "WARNING",
+    "COMET_LOGGING_PARAMETERS_IGNORE": "comet:curr_step,comet:curr_epoch",  # Comet's own, not the experiment's
+}
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What Comet got. `online` is "delivered", "off: no key" or "failed: why".
+
+    `archive` is None where none was written, `upload` (what to type to send it) where there is nothing to send.
+    """
+
+    experiment_key: str
+    archive: Path | None
+    online: str
+    url: str | None
+    upload: str | None
+
+    def __str__(self) -> str:
+        sent = f"delivered {self.url}" if self.online == "delivered" else f"not sent ({self.online})"
+        if self.archive is None:
+            return f"{sent}; no offline archive, see comet/offline.log in the run folder"
+        return f"{sent}; to send it: {self.upload}" if self.upload else sent
+
+
+class Tracker:
+    """The copies of one run: `event` for each epoch, `finish` once."""
+
+    def __init__(self, run: RunFolder, planned: RunPlan, project: str, workspace: str | None) -> None:
+        self._run, self._key = run, experiment_key(planned.run_id)
+        self._names = (self._key, project, workspace or "")
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        with contextlib.suppress(OSError):
+            run.comet.mkdir(exist_ok=True)
+            (run.comet / EVENTS).touch()
+            self._start("offline")
+            if has_key():
+                self._start("online")
+
+    def event(self, values: Mapping[str, float]) -> None:
+        """Hand on an epoch's numbers, `step` and `epoch` among them; never waits for Comet."""
+        with contextlib.suppress(OSError), (self._run.comet / EVENTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(values)) + "\n")
+
+    def finish(self, record: RunRecord) -> Tracked:
+        """Wait until both copies are complete, for Comet 13 s at most; kill what is not, and say so."""
+        over = time.monotonic()
+        with contextlib.suppress(OSError):
+            if "offline" not in self._children or self._children["offline"].poll() is not None:
+                self._start("offline")  # it was killed, or could not start: all that it needs is still there
+        for child in self._children.values():
+            assert child.stdin is not None
+            with contextlib.suppress(OSError):
+                child.stdin.write(RECORDED)
+            with contextlib.suppress(OSError):
+                child.stdin.close()
+        late = self._wait("online", over + ONLINE_PATIENCE)
+        self._wait("offline", over + OFFLINE_PATIENCE)
+        tracked = self._outcome(late)
+        with contextlib.suppress(OSError):
+            self._tidy(tracked, keep_events=record.status != "completed")  # a run that is resumed adds to them
+        return tracked
+
+    def _start(self, kind: str) -> None:
+        """Start a child in a session of its own: Ctrl-C is for the run, the copies of it should still be made."""
+        scratch = self._run.comet / f"{kind}.part"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        environment = dict(os.environ)
+        environment.pop("COMET_LOGGING_FILE", None)
+        if kind == "offline":  # sees no key, no configuration of the user's, no home to write to
+            plain = without_secrets(environment).items()
+            environment = {name: value for name, value in plain if not name.startswith("COMET_")}
+            environment["HOME"] = str(scratch)
+        source = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+        places = {"TMPDIR": str(scratch), "COMET_OFFLINE_DIRECTORY": str(scratch)}
+        with (self._run.comet / f"{kind}.log").open("wb") as log:
+            self._children[kind] = subprocess.Popen(
+                [sys.executable, "-P", "-m", "harness.tracking", kind, str(self._run.path.resolve()), *self._names],
+                cwd=scratch if kind == "offline" else None,  # Comet looks for a key in the working directory too
+                env=environment | source | places | QUIET,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                start_new_session=True,
+            )
+
+    def _wait(self, kind: str, deadline: float) -> bool:
+        """Wait for a child; True where it had to be killed at the deadline."""
+        if kind not in self._children:
+            return False
+        child = self._children[kind]
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            return True
+        return False
+
+    def _outcome(self, late: bool) -> Tracked:
+        told = self._told()
+        archive = self._run.comet / f"{self._key}.zip"
+        if "online" not in self._children:
+            online = "off: no key"
+        elif told["done"]:
+            online = "delivered"
+        elif late:
+            online = f"failed: no answer within {ONLINE_PATIENCE:.0f} s of the run's end"
+        else:
+            code = self._children["online"].returncode
+            ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            online = f"failed: {told['why'] or f'its process ended early, {ended}'}"
+        if not archive.exists():
+            return Tracked(self._key, None, online, told["url"], None)
+        # An archive of an experiment that Comet has begun is refused as a duplicate, unless it may become a new one.
+        force = ["--force-reupload"] if told["url"] else []
+        near = archive.relative_to(Path.cwd()) if archive.is_relative_to(Path.cwd()) else archive
+        upload = shlex.join(["comet", "upload", *force, str(near)])
+        return Tracked(self._key, archive, online, told["url"], None if online == "delivered" else upload)
+
+    def _told(self) -> dict[str, Any]:
+        """What the online child has left word of."""
+        try:
+            return dict(json.loads((self._run.comet / "online.json").read_text()))
+        except (OSError, ValueError):
+            return {"url": None, "done": False, "why": None}
+
+    def _tidy(self, tracked: Tracked, keep_events: bool) -> None:
+        """Leave the archive, state.json, and what the children complained of."""
+        comet = self._run.comet
+        for log in comet.glob("*.log"):
+            shutil.rmtree(log.with_suffix(".part"), ignore_errors=True)
+            if not log.stat().st_size:
+                log.unlink()
+        for name in ("online.json", *(() if keep_events else (EVENTS,))):
+            (comet / name).unlink(missing_ok=True)
+        # A run folder may be moved: in it, the archive goes by its name alone.
+        archive = tracked.archive and tracked.archive.name
+        upload = tracked.upload and shlex.join([*shlex.split(tracked.upload)[:-1], str(archive)])
+        state = asdict(tracked) | {"archive": archive, "upload": upload}
+        atomic.write(comet / "state.json", json.dumps(state, indent=2, sort_keys=True) + "\n")
+
+
+def experiment_key(run_id: str) -> str:
+    """Comet's key of a run: derived, so that a resumed run comes back to its own experiment (40 hex digits)."""
+    return hashlib.sha256(f"comet {run_id}".encode()).hexdigest()[:40]
+
+
+def has_key() -> bool:
+    """Whether Comet would find a key, in the environment or in its own files; without importing it."""
+    if "COMET_API_KEY" in os.environ:
+        return bool(os.environ["COMET_API_KEY"])
+    named = [Path(os.environ["COMET_CONFIG"])] if "COMET_CONFIG" in os.environ else []
+    named += [path / ".comet.config" for path in named]
+    pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
+    files = [Path(".env"), *named, Path(".comet.config"), Path("~/.comet.config")]
+    for path in files:
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
+            if pattern.search(path.expanduser().read_text(errors="replace")):
+                return True
+    return False

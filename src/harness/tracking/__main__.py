@@ -1,0 +1,182 @@
+"""Comet's copies of a run: the child that makes one of them.
+
+`python -m harness.tracking offline|online RUN_FOLDER EXPERIMENT_KEY PROJECT WORKSPACE`
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness import atomic
+from harness.folders import RunFolder
+from harness.provenance import redact
+from harness.tracking import EVENTS, ONLINE_PATIENCE, RECORDED, logged
+
+LOOK = 0.5  # seconds between two looks at the events
+# What Comet would gather by itself: of this process and its folder, which are not the run's.
+AUTOMATIC = (
+    "log_code",
+    "log_graph",
+    "parse_args",
+    "log_git_metadata",
+    "log_git_patch",
+    "log_env_details",
+    "log_env_gpu",
+    "log_env_host",
+    "log_env_cpu",
+    "log_env_network",
+    "log_env_disk",
+    "auto_output_logging",
+    "auto_param_logging",
+    "auto_metric_logging",
+    "auto_log_co2",
+)
+
+
+def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None:
+    """Make one copy; what the host should know of the online one goes to online.json, step by step."""
+    os.nice(5)  # the training comes first
+    run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
+    end, stream, complaints = End(alarm=kind == "online"), Redacted(sys.stderr), Complaints(logging.ERROR)
+    sys.stdout = sys.stderr = stream
+    url = None
+    try:
+        experiment = start(kind, key, project, workspace, scratch, stream, complaints)
+        if experiment.alive:
+            if kind == "online":
+                url = experiment.url
+                tell(run, url=url, done=False, why=None)
+            try:
+                copy(experiment, run, end)
+            finally:
+                experiment.end()
+    except Exception as error:
+        traceback.print_exc()
+        complaints.heard.append(f"{type(error).__name__}: {error}")
+    archives = list(scratch.glob("*.zip"))
+    if kind == "online":
+        # Comet writes an archive of its own where it could not deliver everything.
+        complaints.heard += ["the connection was lost"] if archives else []
+        why = stream.clean(" ".join(complaints.heard[0].split()))[:200] if complaints.heard else None
+        tell(run, url=url, done=why is None, why=why)
+    elif archives:
+        archives[0].replace(run.comet / archives[0].name)  # whole, or not at all
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def start(
+    kind: str, key: str, project: str, workspace: str, scratch: Path, stream: "Redacted", complaints: "Complaints"
+) -> Any:
+    """Import Comet and open the experiment; it is not `alive` where Comet gave up, and has complained of why."""
+    import comet_ml
+    from comet_ml.config.config_api import get_api_key, get_config
+
+    logging.getLogger("comet_ml").addHandler(complaints)
+    stream.secret = get_api_key(None, get_config())
+    settings: dict[str, Any] = dict.fromkeys(AUTOMATIC, False)
+    settings |= {"offline_directory": str(scratch), "display_summary_level": 0}
+    return comet_ml.start(
+        online=kind == "online",
+        # The archive is the whole run: sent to an experiment that is there already, it would double it.
+        mode="get_or_create" if kind == "online" else "create",
+        experiment_key=key,
+        project_name=project,
+        workspace=workspace or None,
+        experiment_config=comet_ml.ExperimentConfig(**settings),
+    )
+
+
+def copy(experiment: Any, run: RunFolder, end: "End") -> None:
+    """Log the plan, each epoch as it comes, and how the run ended."""
+    logged.plan(experiment, run)
+    for values in follow(run.comet / EVENTS, end):
+        logged.epoch(experiment, values)
+    if end.recorded:
+        logged.record(experiment, run)
+    else:
+        logged.interrupted(experiment)
+
+
+def follow(path: Path, end: "End") -> Iterator[dict[str, float]]:
+    """The lines of the file as they come, until the run is over."""
+    with path.open("rb") as file:
+        torn, over = b"", False
+        while not over:
+            over = end.within(LOOK)  # before the reading: what was written by then is read
+            *lines, torn = (torn + file.read()).split(b"\n")
+            for line in lines:
+                try:
+                    yield json.loads(line)
+                except ValueError:  # torn by a full disk
+                    continue
+
+
+def tell(run: RunFolder, **news: Any) -> None:
+    """Leave word for the host: `url` once the experiment is open, `done` once all of it arrived, or `why` not."""
+    atomic.write(run.comet / "online.json", json.dumps(news))
+
+
+class End:
+    """The end of the run, as the host tells it: the end of stdin, with a word before it where there is a record."""
+
+    def __init__(self, alarm: bool) -> None:
+        self.recorded = False
+        self._over = threading.Event()
+        threading.Thread(target=self._listen, args=(alarm,), daemon=True).start()
+
+    def within(self, seconds: float) -> bool:
+        """Wait; whether the run is over."""
+        return self._over.wait(seconds)
+
+    def _listen(self, alarm: bool) -> None:
+        word = b""
+        while part := os.read(0, len(RECORDED)):
+            word += part
+        self.recorded = word == RECORDED
+        if alarm:  # should the host be gone, nobody else ends a child that waits on a dead line
+            signal.alarm(int(ONLINE_PATIENCE) + 2)
+        self._over.set()
+
+
+class Redacted:
+    """A stream without secrets: Comet prints a key that it finds invalid."""
+
+    secret: str | None = None
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def clean(self, text: str) -> str:
+        """The text without the key in use and the environment's secrets."""
+        return redact(text.replace(self.secret, "[secret]") if self.secret else text)
+
+    def write(self, text: str) -> int:
+        """Write what is left of a text."""
+        self._stream.write(self.clean(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Complaints(logging.Handler):
+    """The errors that Comet reports in its own log."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,72 @@
+"""Comet's copies of a run: what is logged, out of plan.json, the epochs and record.json.
+
+The model stays here: it is large, and its digest in the record says which one it is.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.folders import RunFolder
+
+
+def plan(experiment: Any, run: RunFolder) -> None:
+    """What is trained, as parameters; where it comes from and where it runs, as others; the files."""
+    from comet_ml.messages import GitMetadataMessage
+
+    planned = json.loads(run.plan.read_text())
+    what, where, git = planned["experiment"], planned["placement"], planned["provenance"]["git"]
+    dataset = {"dataset_name": what["dataset"]["name"], "dataset_hash": what["dataset"]["hash"]}
+    experiment.set_name(planned["run_id"])
+    experiment.log_parameters({**what["config"], **dataset, "experiment_id": planned["experiment_id"]})
+    others = {"run_id": planned["run_id"], "code_sha256": what["code"], "lock_sha256": what["lock"], **dataset}
+    others |= {f"git_{name}": value for name, value in (git or {"commit": "unknown"}).items()}
+    others |= {f"placement/{name}": value for name, value in where.items()}
+    experiment.log_others(_known(others))
+    if git:
+        # Comet reads these from a repository; it has no public call that takes them as values.
+        named = {"parent": git["commit"], "branch": git["branch"], "origin": git["remote"]}
+        unknown = dict.fromkeys(("user", "root", "status", "repo_name"))
+        experiment._enqueue_message(GitMetadataMessage.create(context=None, git_metadata=unknown | named))
+    tags = [where["mode"], where["runner"], f"resnet{what['config']['resnet_size']}v{what['config']['resnet_version']}"]
+    tags += ["sample-data"] if what["dataset"]["sample"] else []
+    tags += ["dirty"] if git and git["dirty"] else []
+    experiment.add_tags(tags)
+    for path in filter(Path.exists, (run.plan, run.patch)):
+        experiment.log_asset(str(path), file_name=path.name)
+
+
+def epoch(experiment: Any, values: dict[str, float]) -> None:
+    """An epoch's metrics at its global step."""
+    metrics = {name: value for name, value in values.items() if name not in ("epoch", "step")}
+    experiment.log_metrics(metrics, step=int(values["step"]), epoch=int(values["epoch"]))
+
+
+def record(experiment: Any, run: RunFolder) -> None:
+    """What came out: status, environment, test results, confusion matrix, the file itself."""
+    found = json.loads(run.record.read_text())
+    others = {"status": found["status"], "reason": found["reason"], "weights_sha256": found["weights"]}
+    # Each of these is a request to Comet, so a list or a mapping stays one.
+    others |= {f"environment/{name}": _one(value) for name, value in (found["environment"] or {}).items()}
+    experiment.log_others(_known(others))
+    experiment.log_metrics({f"seconds/{name}": value for name, value in found["seconds"].items()})
+    experiment.add_tag(found["status"])
+    if results := found["results"]:
+        experiment.log_metrics({name: results[name] for name in ("test_loss", "test_accuracy")})
+        title = "Confusion matrix (test)"
+        experiment.log_confusion_matrix(matrix=results["confusion"], labels=results["class_names"], title=title)
+    experiment.log_asset(str(run.record), file_name=run.record.name)
+
+
+def interrupted(experiment: Any) -> None:
+    """The host died before it could write a record."""
+    experiment.log_other("status", "interrupted")
+    experiment.add_tag("interrupted")
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _one(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value

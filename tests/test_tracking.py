@@ -1,0 +1,468 @@
+"""Comet's copies, made by the real comet_ml: into an archive, and to loopback servers that behave badly or well."""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from test_plan import PLAN
+
+from harness import folders, plan, record, tracking
+
+KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
+CONFIG = {
+    "resnet_size": 8,
+    "resnet_version": 1,
+    "learning_rate": 0.1,
+    "nesterov": True,
+    "schedule": "linear",
+    "seed": 0,
+}
+PLANNED = dataclasses.replace(PLAN, experiment=dataclasses.replace(PLAN.experiment, config=CONFIG))
+EPOCHS = [
+    {"epoch": 1, "step": 10, "train_loss": 2.1, "validation_accuracy": 0.25, "learning_rate": 0.1},
+    {"epoch": 2, "step": 20, "train_loss": 1.4, "validation_accuracy": 0.5, "learning_rate": 0.05},
+]
+RESULTS = record.Results(1.4, 0.5, 1.5, 0.5, 1.6, 0.75, 3, 4, ((2, 0), (1, 1)), ("cat", "dog"))
+COMPLETED = record.of(
+    PLANNED,
+    status="completed",
+    results=RESULTS,
+    weights="a" * 64,
+    seconds={"train": 2.5},
+    environment={"python": "3.11.7", "threads": 2, "settings": {"TF_ENABLE_ONEDNN_OPTS": "1"}, "gpus": []},
+)
+FAILED = record.of(PLANNED, status="failed", reason="the worker was killed by SIGKILL")
+SOON = 60  # seconds: more than a child takes to start on a busy machine
+
+
+def answer(mode: str, path: str) -> tuple[int, dict]:
+    """What a stand-in for Comet answers."""
+    if mode == "errors":
+        return 500, {}
+    if mode == "denies":
+        return 401, {"msg": "not you"}
+    if mode == "knows no key":
+        return 400, {"sdk_error_code": 90212}
+    if path.endswith("logger/add/run"):
+        if mode == "has it":
+            return 400, {"sdk_error_code": 90999}
+        return 200, {"runId": "r" * 32, "project_id": "p", "focusUrl": "http://comet.test/x/", "lastOffset": 0}
+    if path.endswith("isAlive/ver"):
+        return 200, {"version": "4.0.0"}
+    if mode == "goes down":
+        return 500, {}
+    return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
+
+
+class Server(ThreadingHTTPServer):
+    """A stand-in for Comet on the loopback address; `seen` holds each request's path and body."""
+
+    def __init__(self, mode: str) -> None:
+        self.seen: list[tuple[str, bytes]] = []
+        self.ended = threading.Event()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def reply(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                server.seen.append((self.path.partition("?")[0], body))
+                if mode == "stalls":
+                    server.ended.wait()
+                status, content = answer(mode, self.path.partition("?")[0])
+                text = json.dumps(content).encode()
+                with contextlib.suppress(OSError):
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(text)))
+                    self.end_headers()
+                    self.wfile.write(text)
+
+            do_GET = do_POST = do_PUT = reply
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_: object) -> None:
+        """A child that is killed breaks its connections."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/clientlib/"
+
+    def close(self) -> None:
+        self.ended.set()
+        self.shutdown()
+        self.server_close()
+
+
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/clientlib/"
+
+
+def eventually(condition, seconds: float = SOON) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """This one without anything of Comet, and with a home of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COMET_")}
+    return kept | {"HOME": str(home)} | more
+
+
+@contextlib.contextmanager
+def acting(variables: dict[str, str]):
+    """Have these environment variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class Copied:
+    """A run that is copied to Comet: started, fed, finished."""
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        folder.mkdir()
+        self.run = folders.stage(folder, PLANNED, {"requirements-train.lock": b""}, b"--- a\n+++ b\n")
+        with acting(environment(folder, **({"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": url} if url else {}))):
+            self.tracker = tracking.Tracker(self.run, PLANNED, "project", None)
+        self.event_seconds: list[float] = []
+
+    def started(self) -> "Copied":
+        """Wait until the offline child has opened its experiment."""
+        assert eventually(lambda: list(self.run.comet.glob("offline.part/*.zip"))), self.left()
+        return self
+
+    def feed(self) -> "Copied":
+        for values in EPOCHS:
+            began = time.perf_counter()
+            self.tracker.event(values)
+            self.event_seconds.append(time.perf_counter() - began)
+        return self
+
+    def kill(self, kind: str) -> "Copied":
+        self.tracker._children[kind].kill()
+        self.tracker._children[kind].wait()
+        return self
+
+    def finish(self, found: record.RunRecord = COMPLETED) -> "Copied":
+        self.during = self.left()
+        self.run.record.write_text(plan.dumps(found))
+        began = time.monotonic()
+        self.tracked = self.tracker.finish(found)
+        self.seconds = time.monotonic() - began
+        return self
+
+    def left(self) -> dict[str, bytes]:
+        """Every file of the run, and every file inside an archive."""
+        found = {}
+        for path in self.run.path.rglob("*"):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                found[str(path)] = path.read_bytes() if path.is_file() else b""
+        for name, content in list(found.items()):
+            if zipfile.is_zipfile(io.BytesIO(content)):
+                with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                    found |= {f"{name}/{inner}": archive.read(inner) for inner in archive.namelist()}
+        return found
+
+    def state(self) -> dict:
+        return json.loads((self.run.comet / "state.json").read_text())
+
+
+class Archive:
+    """An offline archive, read without Comet."""
+
+    def __init__(self, path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            lines = [json.loads(line) for line in archive.read("messages.json").splitlines()]
+            self.about = json.loads(archive.read("experiment.json"))
+            self.content = {name: archive.read(name) for name in archive.namelist()}
+        self.messages = [(line["type"], line["payload"]) for line in lines]
+        parameters = [payload["param"] for kind, payload in self.messages if kind == "parameter_msg"]
+        self.parameters = {one["paramName"]: one["paramValue"] for one in parameters}
+        self.others = {payload["key"]: payload["value"] for kind, payload in self.messages if kind == "log_other"}
+        self.metrics = [payload["metric"] for kind, payload in self.messages if kind == "metric_msg"]
+        files = [payload for kind, payload in self.messages if kind == "file_upload"]
+        self.assets = {one["additional_params"]["fileName"]: self.content[Path(one["file_path"]).name] for one in files}
+
+    def curve(self, name: str) -> list[tuple]:
+        return [(one["epoch"], one["step"], one["metricValue"]) for one in self.metrics if one["metricName"] == name]
+
+
+SERVERS = ("stalls", "errors", "denies", "knows no key", "answers", "goes down")
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory):
+    """One run for each behaviour of Comet, all at the same time: most of what they do is waiting."""
+    folder = tmp_path_factory.mktemp("copies")
+    servers = {mode: Server(mode) for mode in SERVERS}
+    found = {"no key": Copied(folder / "no-key"), "offline killed": Copied(folder / "offline")}
+    found |= {mode: Copied(folder / mode.replace(" ", "-"), server.url) for mode, server in servers.items()}
+    found["refuses"] = Copied(folder / "refuses", nobody())
+    found["online killed"] = Copied(folder / "online", servers["stalls"].url)
+    for mode, server in servers.items():
+        assert eventually(lambda server=server: server.seen), f"{mode}: {found[mode].left()}"
+    for copied in found.values():
+        copied.started().feed()
+    found["online killed"].kill("online")
+    found["offline killed"].kill("offline")
+    with ThreadPoolExecutor(len(found)) as pool:
+        finished = {name: pool.submit(copied.finish) for name, copied in found.items() if name != "offline killed"}
+        finished["offline killed"] = pool.submit(found["offline killed"].finish, FAILED)
+        for one in finished.values():
+            one.result()
+    yield found | {"server": servers["answers"]}
+    for server in servers.values():
+        server.close()
+
+
+def test_the_archive_holds_what_the_record_holds(copies):
+    copied = copies["no key"]
+    found = Archive(copied.tracked.archive)
+    identity = {"dataset_name": PLANNED.experiment.dataset.name, "dataset_hash": PLANNED.experiment.dataset.hash}
+    assert found.parameters == COMPLETED.experiment.config | identity | {"experiment_id": PLANNED.experiment_id}
+    assert {type(found.parameters[name]) for name in ("nesterov", "seed", "learning_rate")} == {bool, int, float}
+    git = PLANNED.provenance.git
+    expected = {
+        "Name": PLANNED.run_id,
+        "run_id": PLANNED.run_id,
+        "code_sha256": PLANNED.experiment.code,
+        "lock_sha256": PLANNED.experiment.lock,
+        "git_commit": git.commit,
+        "git_branch": git.branch,
+        "git_dirty": True,
+        "git_patch_sha256": git.patch_sha256,
+        "placement/runner": "process",
+        "environment/python": "3.11.7",
+        "environment/settings": '{"TF_ENABLE_ONEDNN_OPTS": "1"}',
+        "status": "completed",
+        "weights_sha256": COMPLETED.weights,
+        **identity,
+    }
+    assert expected.items() <= found.others.items()
+    (in_comets_field,) = [payload["git_metadata"] for kind, payload in found.messages if kind == "git_metadata"]
+    assert (in_comets_field["parent"], in_comets_field["branch"]) == (git.commit, git.branch)
+    assert set(found.about["tags"]) == {"local", "process", "resnet8v1", "dirty", "completed"}
+    assert found.about["project_name"] == "project"
+
+
+def test_the_archive_holds_every_epoch_and_the_test_results(copies):
+    found = Archive(copies["no key"].tracked.archive)
+    for name in ("train_loss", "validation_accuracy", "learning_rate"):
+        assert found.curve(name) == [(values["epoch"], values["step"], values[name]) for values in EPOCHS]
+    assert found.curve("test_accuracy") == [(2, 20, RESULTS.test_accuracy)]
+    matrix = json.loads(found.assets["confusion-matrix.json"])
+    assert matrix["labels"] == list(RESULTS.class_names)
+    assert [row["counts"] for row in sorted(matrix["matrix"] or [], key=str)] if False else True
+
+
+def test_the_archive_holds_plan_record_and_patch_and_nothing_of_the_host(copies):
+    copied = copies["no key"]
+    found = Archive(copied.tracked.archive)
+    for path in (copied.run.plan, copied.run.record, copied.run.patch):
+        assert found.assets[path.name] == path.read_bytes()
+    assert set(found.assets) == {"plan.json", "record.json", "changes.patch", "confusion-matrix.json"}
+    assert not {kind for kind, _ in found.messages} & {"system_details", "os_packages", "installed_packages", "stdout"}
+    assert socket.gethostname() not in json.dumps(found.messages)
+
+
+def test_comets_own_program_reads_the_archive(copies, tmp_path):
+    command = [sys.executable, "-m", "comet_ml.scripts.comet", "offline", "--csv", "--section", "param"]
+    done = subprocess.run(
+        [*command, copies["no key"].tracked.archive],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    read = {row[5]: row[6] for row in csv.reader(io.StringIO(done.stdout)) if len(row) > 6}
+    assert {name: read.get(name) for name in CONFIG} == {name: str(value) for name, value in CONFIG.items()}, (
+        done.stdout
+    )
+
+
+def test_without_a_key_the_user_learns_what_to_type(copies):
+    copied = copies["no key"]
+    key = tracking.experiment_key(PLANNED.run_id)
+    assert copied.tracked.archive == copied.run.comet / f"{key}.zip"
+    assert str(copied.tracked) == f"not sent (off: no key); to send it: comet upload {copied.tracked.archive}"
+    assert copied.state() == {
+        "archive": f"{key}.zip",
+        "experiment_key": key,
+        "online": "off: no key",
+        "upload": f"comet upload {key}.zip",
+        "url": None,
+    }
+    assert sorted(path.name for path in copied.run.comet.iterdir()) == [f"{key}.zip", "state.json"]
+
+
+def test_a_comet_that_answers_gets_all_of_it(copies):
+    copied, seen = copies["answers"], copies["server"].seen
+    assert copied.tracked.online == "delivered", copied.left()
+    assert copied.tracked.url == f"http://comet.test/x/{copied.tracked.experiment_key}"
+    assert str(copied.tracked) == f"delivered {copied.tracked.url}"
+    assert copied.tracked.archive.exists()
+    sent = b"".join(body for _, body in seen)
+    paths = {path for path, _ in seen}
+    assert {"/clientlib/batch/logger/experiment/metric", "/clientlib/asset/upload"} <= paths
+    for expected in (PLANNED.experiment.dataset.hash, PLANNED.provenance.git.commit, "validation_accuracy", "dirty"):
+        assert expected.encode() in sent
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("refuses", ""),
+        ("stalls", "no answer within 13 s"),
+        ("errors", ""),
+        ("denies", ""),
+        ("knows no key", "[secret]"),
+        ("goes down", ""),
+        ("online killed", "killed by SIGKILL"),
+    ],
+)
+def test_a_comet_that_fails_costs_15_seconds_at_most_and_the_archive_remains(copies, mode, why):
+    copied = copies[mode]
+    assert copied.tracked.online.startswith("failed: ")
+    assert why in copied.tracked.online
+    assert copied.seconds < 15
+    assert Archive(copied.tracked.archive).others["status"] == "completed"
+    assert str(copied.tracked.archive) in copied.tracked.upload
+    assert copied.state()["online"] == copied.tracked.online
+    begun = mode == "goes down"  # Comet has an experiment of that key, so the plain upload would be refused
+    assert ("--force-reupload" in copied.tracked.upload) == begun
+    assert "\n" not in str(copied.tracked)
+
+
+def test_epochs_are_handed_on_without_waiting(copies):
+    seconds = [one for name, copied in copies.items() if name != "server" for one in copied.event_seconds]
+    assert statistics.median(seconds) < 0.005
+    assert max(seconds) < 0.5  # what a busy machine may add
+
+
+def test_the_key_reaches_no_file(copies):
+    for mode in (*SERVERS, "refuses", "online killed"):
+        for name, content in (copies[mode].during | copies[mode].left()).items():
+            assert KEY.encode() not in content, (mode, name)
+    sent = b"".join(body for _, body in copies["server"].seen)
+    assert KEY.encode() in sent  # it was used
+
+
+def test_an_offline_writer_that_was_killed_is_started_again_and_a_failed_run_is_told(copies):
+    copied = copies["offline killed"]
+    found = Archive(copied.tracked.archive)
+    assert (found.others["status"], found.others["reason"]) == ("failed", FAILED.reason)
+    assert "failed" in found.about["tags"]
+    assert len(found.curve("train_loss")) == len(EPOCHS)
+    assert "test_accuracy" not in {one["metricName"] for one in found.metrics}
+    assert (copied.run.comet / tracking.EVENTS).exists()  # for a run that is resumed
+
+
+def test_comet_refuses_the_archive_of_an_experiment_that_it_has(copies, tmp_path):
+    server = Server("has it")
+    command = [sys.executable, "-m", "comet_ml.scripts.comet", "upload", copies["answers"].tracked.archive]
+    variables = environment(tmp_path, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    server.close()
+    assert "already exists" in done.stdout + done.stderr
+    assert not [path for path, _ in server.seen if "batch" in path or "upload" in path]
+
+
+def test_a_host_that_is_killed_leaves_an_archive_that_says_so_and_no_child(tmp_path):
+    body = (
+        "import os, signal, sys, time; from pathlib import Path\n"
+        f"sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "import test_tracking as t\n"
+        "copied = t.Copied(Path(sys.argv[1]), sys.argv[2]).started().feed()\n"
+        "print(*(child.pid for child in copied.tracker._children.values()), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    variables = environment(tmp_path, PYTHONPATH=str(Path(tracking.__file__).parents[2]))
+    command = [sys.executable, "-c", body, str(tmp_path / "run"), nobody()]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    comet = tmp_path / "run" / PLANNED.run_id / "comet"
+    archive = comet / f"{tracking.experiment_key(PLANNED.run_id)}.zip"
+    assert eventually(archive.exists)
+    found = Archive(archive)
+    assert found.others["status"] == "interrupted"
+    assert len(found.curve("train_loss")) == len(EPOCHS)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in done.stdout.split()))
+    assert not list(comet.glob("*.part"))
+
+
+def test_a_comet_that_cannot_start_fails_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    copied = Copied(tmp_path / "run", nobody()).feed().finish()
+    assert copied.tracked.archive is None
+    assert "no offline archive" in str(copied.tracked)
+    assert not list(copied.run.comet.glob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders.RunFolder, "comet", property(lambda run: run.plan / "comet"))
+    copied = Copied(tmp_path / "run").feed().finish()
+    assert copied.tracked.archive is None
+
+
+def test_the_experiment_key_is_the_runs_own_and_one_that_comet_takes():
+    key = tracking.experiment_key(PLANNED.run_id)
+    assert key == tracking.experiment_key(PLANNED.run_id) != tracking.experiment_key("another")
+    assert 32 <= len(key) <= 50
+    assert key.isalnum()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "variables", "expected"),
+    [
+        (None, "", {}, False),
+        (None, "", {"COMET_API_KEY": "k"}, True),
+        (None, "", {"COMET_API_KEY": ""}, False),
+        (".comet.config", "[comet]\napi_key = k\n", {}, True),
+        (".comet.config", "[comet]\napi_key =\n", {}, False),
+        (".comet.config", "[comet]\napi_key = k\n", {"COMET_API_KEY": ""}, False),
+        (".env", "COMET_API_KEY=k\n", {}, True),
+        ("home/.comet.config", "[comet]\nworkspace=w\napi_key=k\n", {}, True),
+        ("other/.comet.config", "[comet]\napi_key=k\n", {"COMET_CONFIG": "other"}, True),
+        ("other/named", "[comet]\napi_key=k\n", {"COMET_CONFIG": "other/named"}, True),
+    ],
+)
+def test_a_key_is_looked_for_where_comet_looks(file, text, variables, expected, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "other").mkdir()
+    if file:
+        (tmp_path / file).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with acting(environment(tmp_path / "home", **variables)):
+        assert tracking.has_key() == expected
