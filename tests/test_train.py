@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -228,3 +229,52 @@ def test_outside_a_repository_a_run_is_recorded_as_of_unknown_origin(project, tm
     assert done.returncode == 0, done.stderr
     assert "unknown (not a git repository)" in done.stdout
     assert record_of(runs(copy)[-1]).provenance.git is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_a_failed_run_that_says_so(project, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)], check=True)
+    try:
+        done = type_in(project, "mode.runner=process", *SMALL, f"runs_folder={disk}")
+        (run,) = disk.iterdir()
+        found = record_of(run)
+        assert done.returncode == 1
+        assert found.status == "failed"
+        assert "No space left on device" in found.reason
+        assert not list(run.rglob("*.part"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_worker_that_is_killed_is_a_failed_run_that_says_so(project):
+    command = [sys.executable, "src/train.py", "mode.runner=process", *SMALL, "epochs=50"]
+    environment = {**os.environ, **PLANTED}
+    child = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("epoch=2 "):  # the checkpoint of the first is written by then
+            break
+    run = runs(project)[-1]
+    (worker,) = [
+        path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if str(run / "job").encode() in read(path)
+    ]
+    os.kill(int(worker.name), signal.SIGKILL)
+    child.stdout.read()
+    child.stdout.close()
+    assert child.wait() == 1
+    found = record_of(run)
+    assert found.status == "failed"
+    assert "SIGKILL" in found.reason
+    assert (run / "metrics.csv").read_text().startswith("epoch,step,")  # what was known is kept
+    assert list((run / "checkpoints").iterdir())
+    assert not (run / "job").exists()
+
+
+def read(path: Path) -> bytes:
+    """A process's command line; empty where it is gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

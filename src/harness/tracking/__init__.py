@@ -87,13 +87,10 @@ class Tracker:
         over = time.monotonic()
         with contextlib.suppress(OSError):
             if "offline" not in self._children or self._children["offline"].poll() is not None:
+                self._hang_up("offline", b"")
                 self._start("offline")  # it was killed, or could not start: all that it needs is still there
-        for child in self._children.values():
-            assert child.stdin is not None
-            with contextlib.suppress(OSError):
-                child.stdin.write(RECORDED)
-            with contextlib.suppress(OSError):
-                child.stdin.close()
+        for kind in self._children:
+            self._hang_up(kind, RECORDED)
         late = self._wait("online", over + ONLINE_PATIENCE)
         self._wait("offline", over + OFFLINE_PATIENCE)
         tracked = self._outcome(late)
@@ -126,18 +123,24 @@ class Tracker:
                 start_new_session=True,
             )
 
+    def _hang_up(self, kind: str, word: bytes) -> None:
+        """Say a last word to a child, which may be gone."""
+        if kind in self._children and (stdin := self._children[kind].stdin):
+            with contextlib.suppress(OSError):
+                stdin.write(word)
+            stdin.close()
+
     def _wait(self, kind: str, deadline: float) -> bool:
         """Wait for a child; True where it had to be killed at the deadline."""
         if kind not in self._children:
             return False
-        child = self._children[kind]
         try:
-            child.wait(max(0.0, deadline - time.monotonic()))
+            self._children[kind].wait(max(0.0, deadline - time.monotonic()))
+            return False
         except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            self._children[kind].kill()
+            self._children[kind].wait()
             return True
-        return False
 
     def _outcome(self, late: bool) -> Tracked:
         told = self._told()
@@ -195,9 +198,5 @@ def has_key() -> bool:
     named = [Path(os.environ["COMET_CONFIG"])] if "COMET_CONFIG" in os.environ else []
     named += [path / ".comet.config" for path in named]
     pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
-    files = [Path(".env"), *named, Path(".comet.config"), Path("~/.comet.config")]
-    for path in files:
-        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
-            if pattern.search(path.expanduser().read_text(errors="replace")):
-                return True
-    return False
+    files = [Path(os.path.expanduser(path)) for path in (".env", *named, ".comet.config", "~/.comet.config")]
+    return any(pattern.search(path.read_text(errors="replace")) for path in files if path.is_file())

@@ -7,9 +7,9 @@ import json
 import logging
 import os
 import shutil
-import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from harness import atomic
 from harness.folders import RunFolder
 from harness.provenance import redact
-from harness.tracking import EVENTS, ONLINE_PATIENCE, RECORDED, logged
+from harness.tracking import EVENTS, OFFLINE_PATIENCE, ONLINE_PATIENCE, RECORDED, logged
 
 LOOK = 0.5  # seconds between two looks at the events
 # What Comet would gather by itself: of this process and its folder, which are not the run's.
@@ -45,7 +45,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
     """Make one copy; what the host should know of the online one goes to online.json, step by step."""
     os.nice(5)  # the training comes first
     run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
-    end, stream, complaints = End(alarm=kind == "online"), Redacted(sys.stderr), Complaints(logging.ERROR)
+    end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.ERROR)
     sys.stdout = sys.stderr = stream
     url = None
     try:
@@ -60,7 +60,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
                 experiment.end()
     except Exception as error:
         traceback.print_exc()
-        complaints.heard.append(f"{type(error).__name__}: {error}")
+        complaints.heard.insert(0, str(error) or type(error).__name__)  # says more than what Comet logs of it
     archives = list(scratch.glob("*.zip"))
     if kind == "online":
         # Comet writes an archive of its own where it could not deliver everything.
@@ -127,23 +127,25 @@ def tell(run: RunFolder, **news: Any) -> None:
 class End:
     """The end of the run, as the host tells it: the end of stdin, with a word before it where there is a record."""
 
-    def __init__(self, alarm: bool) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.recorded = False
         self._over = threading.Event()
-        threading.Thread(target=self._listen, args=(alarm,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(scratch,), daemon=True).start()
 
     def within(self, seconds: float) -> bool:
         """Wait; whether the run is over."""
         return self._over.wait(seconds)
 
-    def _listen(self, alarm: bool) -> None:
+    def _listen(self, scratch: Path) -> None:
         word = b""
         while part := os.read(0, len(RECORDED)):
             word += part
         self.recorded = word == RECORDED
-        if alarm:  # should the host be gone, nobody else ends a child that waits on a dead line
-            signal.alarm(int(ONLINE_PATIENCE) + 2)
         self._over.set()
+        # The host ends a child that hangs. Where the host is gone, the child must do it itself.
+        time.sleep(OFFLINE_PATIENCE if self.recorded else ONLINE_PATIENCE)
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(1)
 
 
 class Redacted:
