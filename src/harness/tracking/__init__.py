@@ -6,7 +6,7 @@ Comet. Both start with the run: Comet's import overlaps TensorFlow's.
 
 The host appends each epoch to a file that the children follow: a file is never full, so the host never waits, and a
 child that starts late reads all of it. The end of a child's stdin is the end of the run; a word before it says that
-there is a record. Nothing here raises an OSError: a run does not fail because its copy does.
+there is a record. Nothing here raises OSError: a run does not fail because its copy does.
 """
 
 import contextlib
@@ -70,12 +70,12 @@ class Tracker:
         self._run, self._key = run, experiment_key(planned.run_id)
         self._names = (self._key, project, workspace or "")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._keyed = has_key()
         with contextlib.suppress(OSError):
             run.comet.mkdir(exist_ok=True)
             (run.comet / EVENTS).touch()
-            self._start("offline")
-            if has_key():
-                self._start("online")
+            for kind in ("offline", "online") if self._keyed else ("offline",):
+                self._start(kind)
 
     def event(self, values: Mapping[str, float]) -> None:
         """Hand on an epoch's numbers, `step` and `epoch` among them; never waits for Comet."""
@@ -103,19 +103,18 @@ class Tracker:
         scratch = self._run.comet / f"{kind}.part"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        environment = dict(os.environ)
-        environment.pop("COMET_LOGGING_FILE", None)
+        environment = {name: value for name, value in os.environ.items() if name != "COMET_LOGGING_FILE"}
         if kind == "offline":  # sees no key, no configuration of the user's, no home to write to
             plain = without_secrets(environment).items()
             environment = {name: value for name, value in plain if not name.startswith("COMET_")}
             environment["HOME"] = str(scratch)
-        source = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
-        places = {"TMPDIR": str(scratch), "COMET_OFFLINE_DIRECTORY": str(scratch)}
+        own = dict.fromkeys(("TMPDIR", "COMET_OFFLINE_DIRECTORY"), str(scratch))
+        own |= {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
         with (self._run.comet / f"{kind}.log").open("wb") as log:
             self._children[kind] = subprocess.Popen(
                 [sys.executable, "-P", "-m", "harness.tracking", kind, str(self._run.path.resolve()), *self._names],
                 cwd=scratch if kind == "offline" else None,  # Comet looks for a key in the working directory too
-                env=environment | source | places | QUIET,
+                env=environment | own | QUIET,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -143,10 +142,14 @@ class Tracker:
             return True
 
     def _outcome(self, late: bool) -> Tracked:
-        told = self._told()
+        told: dict[str, Any] = {"url": None, "done": False, "why": None}
+        with contextlib.suppress(OSError, ValueError):  # the online child got no further
+            told |= json.loads((self._run.comet / "online.json").read_text())
         archive = self._run.comet / f"{self._key}.zip"
-        if "online" not in self._children:
+        if not self._keyed:
             online = "off: no key"
+        elif "online" not in self._children:
+            online = "failed: its process could not start"
         elif told["done"]:
             online = "delivered"
         elif late:
@@ -162,13 +165,6 @@ class Tracker:
         near = archive.relative_to(Path.cwd()) if archive.is_relative_to(Path.cwd()) else archive
         upload = shlex.join(["comet", "upload", *force, str(near)])
         return Tracked(self._key, archive, online, told["url"], None if online == "delivered" else upload)
-
-    def _told(self) -> dict[str, Any]:
-        """What the online child has left word of."""
-        try:
-            return dict(json.loads((self._run.comet / "online.json").read_text()))
-        except (OSError, ValueError):
-            return {"url": None, "done": False, "why": None}
 
     def _tidy(self, tracked: Tracked, keep_events: bool) -> None:
         """Leave the archive, state.json, and what the children complained of."""
@@ -195,8 +191,10 @@ def has_key() -> bool:
     """Whether Comet would find a key, in the environment or in its own files; without importing it."""
     if "COMET_API_KEY" in os.environ:
         return bool(os.environ["COMET_API_KEY"])
-    named = [Path(os.environ["COMET_CONFIG"])] if "COMET_CONFIG" in os.environ else []
+    named = [Path(os.environ["COMET_CONFIG"]).expanduser()] if "COMET_CONFIG" in os.environ else []
     named += [path / ".comet.config" for path in named]
     pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
-    files = [Path(os.path.expanduser(path)) for path in (".env", *named, ".comet.config", "~/.comet.config")]
-    return any(pattern.search(path.read_text(errors="replace")) for path in files if path.is_file())
+    with contextlib.suppress(OSError, RuntimeError):  # not readable; no home
+        files = [Path(".env"), *named, Path(".comet.config"), Path("~/.comet.config").expanduser()]
+        return any(pattern.search(path.read_text(errors="replace")) for path in files if path.is_file())
+    return False
