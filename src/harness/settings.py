@@ -80,7 +80,7 @@ class Mode:
     runner: Annotated[str, _one_of("auto", "process", "container")]
     threads: Annotated[int, _range(0, 1024)]
     instance_type: Annotated[str, Rule("an instance type's name", bool, lambda _: "local_cpu")]
-    instance_count: Annotated[int, _range(1)]
+    instance_count: Annotated[int, Rule("1: several workers are not in this version", [1].__contains__, lambda _: 1)]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,11 @@ def check(raw: dict[str, Any]) -> Config:
 
 
 def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
+    """One of the dataclasses above from a mapping; `prefix` is what its settings begin with on the command line.
+
+    Raises:
+        ChangeSetting: as `check`.
+    """
     values = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         wanted, rule = typing.get_args(hint)
