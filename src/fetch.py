@@ -25,7 +25,7 @@ def fetch(wanted: Data, publish: str | None) -> int:
         console.say(f"tried     {way}")
     console.say(f"dataset   {found.dataset.name} {found.dataset.hash} ({found.how}), in {found.folder}")
     if found.dataset.sample:
-        console.say(fetching.SAMPLE_NOTICE)
+        console.say(console.SAMPLE)
     if publish:
         publish_dataset(found.dataset, ROOT / publish)
     return 0

@@ -69,3 +69,15 @@ def test_the_failure_file_gives_the_reason(run):
     (run.job / "output" / "data" / "record.json").unlink()
     (run.job / "output" / "failure").write_text("ValueError: no\n")
     assert collect(run, PLAN, ended(run, 1)).reason == "ValueError: no"
+
+
+def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
+    said = record.of(PLAN, status="failed", reason="ValueError: no")
+    (run.job / "output" / "data" / "record.json").write_text(plan.dumps(said))
+    found = collect(run, PLAN, ended(run, 1))
+    assert (found.status, found.reason) == ("failed", "ValueError: no")
+
+
+def test_a_worker_that_ends_badly_after_its_record_has_failed(run):
+    found = collect(run, PLAN, ended(run, 3))
+    assert (found.status, found.reason) == ("failed", "the worker exited with 3")

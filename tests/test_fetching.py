@@ -19,7 +19,6 @@ import pytest
 
 from harness import fetching, identity, sample
 from harness.errors import ChangeSetting, HarnessError, PreparePlace, RepairData
-from harness.plan import DatasetId
 
 DVC = [sys.executable, "-m", "dvc"]
 NOWHERE = "http://127.0.0.1:9/cifar-10-python.tar.gz"  # the discard port: refused
@@ -431,11 +430,3 @@ def test_a_stage_of_dvc_repro_can_obtain_the_data_while_dvc_holds_its_locks(root
         ran = subprocess.run([*DVC, "repro", "-q", "--force"], cwd=root, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         assert (root / "card.txt").read_text().startswith(expected)
-
-
-def test_the_notice_says_that_it_is_no_cifar10_in_one_line() -> None:
-    notice = fetching.SAMPLE_NOTICE
-    assert "not CIFAR-10" in notice and "python src/fetch.py" in notice and "\n" not in notice
-    images = 5 * sample.PER_BATCH + 297 * sample.DRAWINGS
-    assert f"{images:,}" in notice
-    assert isinstance(fetching.OFFICIAL.dataset, DatasetId) and fetching.OFFICIAL.size == 170_498_071

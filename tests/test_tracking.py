@@ -37,6 +37,7 @@ EPOCHS = [
     {"epoch": 1, "step": 10, "train_loss": 2.1, "validation_accuracy": 0.25, "learning_rate": 0.1},
     {"epoch": 2, "step": 20, "train_loss": 1.4, "validation_accuracy": 0.5, "learning_rate": 0.05},
 ]
+THIRD = [{"epoch": 3, "step": 30, "train_loss": 1.0, "validation_accuracy": 0.6, "learning_rate": 0.01}]
 RESULTS = record.Results(1.4, 0.5, 1.5, 0.5, 1.6, 0.75, 3, 4, ((2, 0), (1, 1)), ("cat", "dog"))
 COMPLETED = record.of(
     PLANNED,
@@ -58,10 +59,17 @@ def answer(mode: str, path: str) -> tuple[int, dict]:
         return 401, {"msg": "not you"}
     if mode == "knows no key":
         return 400, {"sdk_error_code": 90212}
+    if mode == "talks nonsense":
+        return 200, []
+    if mode == "loses tags" and "tags" in path:
+        return 400, {"msg": "no"}
+    opened = {"runId": "r" * 32, "project_id": "p", "focusUrl": "http://comet.test/x/", "lastOffset": 0}
+    if path.endswith("logger/get/run"):
+        return 200, opened
     if path.endswith("logger/add/run"):
         if mode == "has it":
             return 400, {"sdk_error_code": 90999}
-        return 200, {"runId": "r" * 32, "project_id": "p", "focusUrl": "http://comet.test/x/", "lastOffset": 0}
+        return 200, opened
     if path.endswith("isAlive/ver"):
         return 200, {"version": "4.0.0"}
     if mode == "goes down":
@@ -153,18 +161,24 @@ class Copied:
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         folder.mkdir()
+        self.folder = folder  # the children's home, too
         self.run = folders.stage(folder, PLANNED, {"requirements-train.lock": b""}, b"--- a\n+++ b\n")
-        with acting(environment(folder, **({"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": url} if url else {}))):
-            self.tracker = tracking.Tracker(self.run, PLANNED, "project", None)
         self.event_seconds: list[float] = []
+        self.track(url)
+
+    def track(self, url: str | None = None) -> "Copied":
+        """Start the copies; a second time, as a run that is resumed does."""
+        with acting(environment(self.folder, **({"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": url} if url else {}))):
+            self.tracker = tracking.Tracker(self.run, PLANNED, "project", None)
+        return self
 
     def started(self) -> "Copied":
         """Wait until the offline child has opened its experiment."""
         assert eventually(lambda: list(self.run.comet.glob("offline.part/*.zip"))), self.left()
         return self
 
-    def feed(self) -> "Copied":
-        for values in EPOCHS:
+    def feed(self, epochs: list[dict] = EPOCHS) -> "Copied":
+        for values in epochs:
             began = time.perf_counter()
             self.tracker.event(values)
             self.event_seconds.append(time.perf_counter() - began)
@@ -184,9 +198,9 @@ class Copied:
         return self
 
     def left(self) -> dict[str, bytes]:
-        """Every file of the run, and every file inside an archive."""
+        """Every file of the run and of its home, and every file inside an archive."""
         found = {}
-        for path in self.run.path.rglob("*"):
+        for path in self.folder.rglob("*"):
             with contextlib.suppress(OSError):  # gone meanwhile
                 found[str(path)] = path.read_bytes() if path.is_file() else b""
         for name, content in list(found.items()):
@@ -197,6 +211,54 @@ class Copied:
 
     def state(self) -> dict:
         return json.loads((self.run.comet / "state.json").read_text())
+
+
+AUDIT = """
+import atexit, json, os, random, runpy, sys
+log = open(f"{sys.argv[1]}.{os.getpid()}", "w", buffering=1)
+names = {"socket.connect": 1, "socket.getaddrinfo": 0, "open": 0, "os.mkdir": 0}
+
+def heard(event, args):
+    if event in names and (event != "open" or (isinstance(args[0], str) and args[2] & (os.O_WRONLY | os.O_RDWR))):
+        what = args[names[event]]
+        what = os.path.abspath(what) if isinstance(what, str) and "socket" not in event else what
+        log.write(json.dumps([event, what], default=str) + chr(10))
+
+def reporting():
+    import sentry_sdk
+    log.write(json.dumps(["reporting", sentry_sdk.get_client().is_active()]) + chr(10))
+
+sys.addaudithook(heard)
+atexit.register(reporting)
+random.random = lambda: 0.9  # Comet draws whether it reports its errors
+sys.argv = sys.argv[sys.argv.index("-m") + 1 :]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+@contextlib.contextmanager
+def audited(folder: Path):
+    """Have the children that start meanwhile say where they connect, what they write, whether they report errors."""
+    folder.mkdir()
+    (folder / "audit.py").write_text(AUDIT)
+    python, ours = folder / "python", sys.executable
+    python.write_text(f'#!/bin/sh\nexec "{ours}" "{folder}/audit.py" "{folder}/log" "$@"\n')
+    python.chmod(0o755)
+    sys.executable = str(python)
+    try:
+        yield
+    finally:
+        sys.executable = ours
+
+
+def heard(folder: Path, event: str) -> list:
+    lines = [json.loads(line) for log in folder.glob("log.*") for line in log.read_text().splitlines()]
+    return [what for name, what in lines if name == event]
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Archive:
@@ -235,7 +297,7 @@ def orphans(folder: Path, url: str) -> tuple[Path, list[str]]:
     return folder / PLANNED.run_id / "comet", done.stdout.split()
 
 
-SERVERS = ("stalls", "errors", "denies", "knows no key", "answers", "goes down")
+SERVERS = ("stalls", "errors", "denies", "knows no key", "talks nonsense", "loses tags", "answers", "goes down")
 
 
 @pytest.fixture(scope="module")
@@ -243,23 +305,33 @@ def copies(tmp_path_factory: pytest.TempPathFactory):
     """One run for each behaviour of Comet, all at the same time: most of what they do is waiting."""
     folder = tmp_path_factory.mktemp("copies")
     servers = {mode: Server(mode) for mode in SERVERS}
-    found = {"no key": Copied(folder / "no-key"), "offline killed": Copied(folder / "offline")}
-    found |= {mode: Copied(folder / mode.replace(" ", "-"), server.url) for mode, server in servers.items()}
+    with audited(folder / "audit"):
+        found = {name: Copied(folder / name.replace(" ", "-")) for name in ("no key", "resumed")}
+        found["answers"] = Copied(folder / "answers", servers["answers"].url)
+    found["offline killed"] = Copied(folder / "offline")
+    others = {mode: server for mode, server in servers.items() if mode not in found}
+    found |= {mode: Copied(folder / mode.replace(" ", "-"), server.url) for mode, server in others.items()}
     found["refuses"] = Copied(folder / "refuses", nobody())
     found["online killed"] = Copied(folder / "online", servers["stalls"].url)
+    idle = found["no key"].started().tracker._children["offline"].pid
+    began, busy = time.monotonic(), cpu_seconds(idle)
     left = orphans(folder / "orphans", servers["stalls"].url)
+    busy = (cpu_seconds(idle) - busy) / (time.monotonic() - began)
     for mode, server in servers.items():
         assert eventually(lambda server=server: server.seen), f"{mode}: {found[mode].left()}"
     for copied in found.values():
         copied.started().feed()
     found["online killed"].kill("online")
     found["offline killed"].kill("offline")
+    servers["has it"] = Server("has it")
+    found["resumed"].finish(FAILED).track(servers["has it"].url).feed(THIRD)
     with ThreadPoolExecutor(len(found)) as pool:
         finished = {name: pool.submit(copied.finish) for name, copied in found.items() if name != "offline killed"}
         finished["offline killed"] = pool.submit(found["offline killed"].finish, FAILED)
         for one in finished.values():
             one.result()
-    yield found | {"server": servers["answers"], "orphans": left}
+    more = {"server": servers["answers"], "has it": servers["has it"], "audit": folder / "audit"}
+    yield found | more | {"orphans": left, "busy": busy}
     for server in servers.values():
         server.close()
 
@@ -288,8 +360,6 @@ def test_the_archive_holds_what_the_record_holds(copies):
         **identity,
     }
     assert expected.items() <= found.others.items()
-    (in_comets_field,) = [payload["git_metadata"] for kind, payload in found.messages if kind == "git_metadata"]
-    assert (in_comets_field["parent"], in_comets_field["branch"]) == (git.commit, git.branch)
     assert set(found.about["tags"]) == {"local", "process", "resnet8v1", "dirty", "completed"}
     assert found.about["project_name"] == "project"
 
@@ -310,7 +380,8 @@ def test_the_archive_holds_plan_record_and_patch_and_nothing_of_the_host(copies)
     for path in (copied.run.plan, copied.run.record, copied.run.patch):
         assert found.assets[path.name] == path.read_bytes()
     assert set(found.assets) == {"plan.json", "record.json", "changes.patch", "confusion-matrix.json"}
-    assert not {kind for kind, _ in found.messages} & {"system_details", "os_packages", "installed_packages", "stdout"}
+    of_the_host = {"system_details", "os_packages", "installed_packages", "stdout", "git_metadata"}
+    assert not {kind for kind, _ in found.messages} & of_the_host
     assert socket.gethostname() not in json.dumps(found.messages)
 
 
@@ -365,6 +436,8 @@ def test_a_comet_that_answers_gets_all_of_it(copies):
         ("errors", ""),
         ("denies", "401"),
         ("knows no key", "[secret]"),
+        ("talks nonsense", "the answer was not Comet's"),
+        ("loses tags", "Failed to add tag"),
         ("goes down", ""),
         ("online killed", "killed by SIGKILL"),
     ],
@@ -377,7 +450,10 @@ def test_a_comet_that_fails_costs_15_seconds_at_most_and_the_archive_remains(cop
     assert Archive(copied.tracked.archive).others["status"] == "completed"
     assert str(copied.tracked.archive) in copied.tracked.upload
     assert copied.state()["online"] == copied.tracked.online
-    begun = mode == "goes down"  # Comet has an experiment of that key, so the plain upload would be refused
+    begun = mode in (
+        "goes down",
+        "loses tags",
+    )  # Comet has an experiment of that key, so the plain upload would be refused
     assert ("--force-reupload" in copied.tracked.upload) == begun
     assert "\n" not in str(copied.tracked)
 
@@ -394,6 +470,43 @@ def test_the_key_reaches_no_file(copies):
             assert KEY.encode() not in content, (mode, name)
     sent = b"".join(body for _, body in copies["server"].seen)
     assert KEY.encode() in sent  # it was used
+
+
+def test_the_children_reach_nothing_but_comet_and_write_nowhere_but_at_home(copies):
+    folder, port = copies["audit"], copies["server"].server_port
+    assert len(list(folder.glob("log.*"))) == 4  # one each without a key, two with one
+    assert {tuple(where) for where in heard(folder, "socket.connect")} == {("127.0.0.1", port)}
+    assert set(heard(folder, "socket.getaddrinfo")) == {"127.0.0.1"}
+    assert heard(folder, "reporting") == [False] * 4
+    homes = [copies[name].folder for name in ("no key", "resumed", "answers")]
+    written = {Path(path) for event in ("open", "os.mkdir") for path in heard(folder, event)}
+    assert len(written) > 4
+    assert [path for path in written if not any(path.is_relative_to(home) for home in homes)] in (
+        [],
+        [Path("/dev/null")],
+    )
+
+
+def test_a_child_that_waits_for_an_epoch_takes_no_time_from_the_training(copies):
+    assert copies["busy"] < 0.05  # of one core
+
+
+def test_a_resumed_run_comes_back_to_its_own_experiment(copies):
+    copied, server = copies["resumed"], copies["has it"]
+    assert copied.tracked.online == "delivered", copied.left()
+    found = Archive(copied.tracked.archive)
+    assert [epoch for epoch, _, _ in found.curve("train_loss")] == [1, 2, 3]
+    assert found.others["status"] == "completed"
+    assert "failed" not in found.about["tags"]
+    bodies = {path: json.loads(body) for path, body in server.seen if "logger/" in path and path.endswith("/run")}
+    assert set(bodies) == {"/clientlib/logger/add/run", "/clientlib/logger/get/run"}
+    key = tracking.experiment_key(PLANNED.run_id)
+    asked = (
+        bodies["/clientlib/logger/add/run"]["experimentKey"],
+        bodies["/clientlib/logger/get/run"]["previousExperiment"],
+    )
+    assert asked == (key, key)
+    assert sorted(path.name for path in copied.run.comet.iterdir()) == [f"{key}.zip", "state.json"]
 
 
 def test_an_offline_writer_that_was_killed_is_started_again_and_a_failed_run_is_told(copies):
@@ -433,6 +546,13 @@ def test_a_comet_that_cannot_start_fails_nothing(tmp_path, monkeypatch):
     assert copied.tracked.archive is None
     assert str(copied.tracked).startswith("not sent (failed: its process could not start); no offline archive")
     assert not list(copied.run.comet.glob("*.part"))
+
+
+def test_an_offline_writer_that_cannot_be_started_again_fails_nothing(tmp_path, monkeypatch):
+    copied = Copied(tmp_path / "run").feed().kill("offline")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    assert copied.finish().tracked.archive is None
+    assert "no offline archive" in str(copied.tracked)
 
 
 def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import bundle, plan, record
+from harness import bundle, console, plan, record
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -98,7 +98,8 @@ def test_the_last_lines_name_what_was_trained_on_what_and_where(trained):
         "comet upload",
     ):
         assert expected in last
-    assert printed.count("SAMPLE DATA") == 2  # before and after
+    assert printed.count(console.SAMPLE) == 2  # before and after
+    assert "\n" not in console.SAMPLE and "python src/fetch.py" in console.SAMPLE
 
 
 def test_the_record_holds_the_plan_and_the_evidence(trained):

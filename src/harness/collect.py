@@ -30,6 +30,9 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     elif found.status == "completed":
         altered = [name for name, digest in found.artifacts.items() if not _intact(run.path / name, digest)]
         reason = f"{', '.join(altered)} did not arrive as written" if altered else reason
+        reason = reason or (f"the worker exited with {ended.exit_code}" if ended.exit_code else None)
+    else:
+        reason = reason or found.reason
     status = {"status": "failed", "reason": reason} if reason else {"status": "completed", "reason": None}
     final = dataclasses.replace(found or record.of(planned), **status, exit_code=ended.exit_code)
     atomic.write(run.record, dumps(final))

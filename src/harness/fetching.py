@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from harness import download
 
 DOCUMENT = "data.dvc"
-SAMPLE_NOTICE = (
-    "SAMPLE DATA: this is not CIFAR-10 but a bundled stand-in: 10,782 drawings of handwritten digits in CIFAR-10's "
-    "file format. Accuracies on it say nothing about CIFAR-10. To get CIFAR-10: python src/fetch.py"
-)
 
 
 @dataclass(frozen=True)

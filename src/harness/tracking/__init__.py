@@ -59,7 +59,7 @@ class Tracked:
     def __str__(self) -> str:
         sent = f"delivered {self.url}" if self.online == "delivered" else f"not sent ({self.online})"
         if self.archive is None:
-            return f"{sent}; no offline archive, see comet/offline.log in the run folder"
+            return f"{sent}; no offline archive; what its writer said, if anything, is in comet/ of the run folder"
         return f"{sent}; to send it: {self.upload}" if self.upload else sent
 
 
@@ -124,7 +124,7 @@ class Tracker:
 
     def _hang_up(self, kind: str, word: bytes) -> None:
         """Say a last word to a child, which may be gone."""
-        if kind in self._children and (stdin := self._children[kind].stdin):
+        if kind in self._children and (stdin := self._children[kind].stdin) and not stdin.closed:
             with contextlib.suppress(OSError):
                 stdin.write(word)
             stdin.close()

@@ -45,7 +45,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
     """Make one copy; what the host should know of the online one goes to online.json, step by step."""
     os.nice(5)  # the training comes first
     run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
-    end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.ERROR)
+    end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.WARNING)
     sys.stdout = sys.stderr = stream
     url = None
     try:
@@ -60,7 +60,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
                 experiment.end()
     except Exception as error:
         traceback.print_exc()
-        complaints.heard.insert(0, str(error) or type(error).__name__)  # says more than what Comet logs of it
+        complaints.heard.insert(0, reason(error, opened=url is not None))  # says more than what Comet logs of it
     archives = list(scratch.glob("*.zip"))
     if kind == "online":
         # Comet writes an archive of its own where it could not deliver everything.
@@ -92,6 +92,14 @@ def start(
         workspace=workspace or None,
         experiment_config=comet_ml.ExperimentConfig(**settings),
     )
+
+
+def reason(error: Exception, opened: bool) -> str:
+    """An error in words for someone who does not read Comet's source."""
+    text = str(error) or type(error).__name__
+    # What opens the experiment reads Comet's answer without checking it: a proxy's page ends in one of these.
+    odd = isinstance(error, json.JSONDecodeError | TypeError | LookupError | AttributeError)
+    return f"the answer was not Comet's ({text})" if odd and not opened else text
 
 
 def copy(experiment: Any, run: RunFolder, end: "End") -> None:
@@ -170,14 +178,16 @@ class Redacted:
 
 
 class Complaints(logging.Handler):
-    """The errors that Comet reports in its own log."""
+    """The errors that Comet reports in its own log; it calls lost tags a warning."""
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR or message.startswith("Failed to add tag"):
+            self.heard.append(message)
 
 
 if __name__ == "__main__":

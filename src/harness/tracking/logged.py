@@ -12,22 +12,16 @@ from harness.folders import RunFolder
 
 def plan(experiment: Any, run: RunFolder) -> None:
     """What is trained, as parameters; where it comes from and where it runs, as others; the files."""
-    from comet_ml.messages import GitMetadataMessage
-
     planned = json.loads(run.plan.read_text())
     what, where, git = planned["experiment"], planned["placement"], planned["provenance"]["git"]
     dataset = {"dataset_name": what["dataset"]["name"], "dataset_hash": what["dataset"]["hash"]}
     experiment.set_name(planned["run_id"])
     experiment.log_parameters({**what["config"], **dataset, "experiment_id": planned["experiment_id"]})
     others = {"run_id": planned["run_id"], "code_sha256": what["code"], "lock_sha256": what["lock"], **dataset}
+    # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
     others |= {f"git_{name}": value for name, value in (git or {"commit": "unknown"}).items()}
     others |= {f"placement/{name}": value for name, value in where.items()}
     experiment.log_others(_known(others))
-    if git:
-        # Comet reads these from a repository; it has no public call that takes them as values.
-        named = {"parent": git["commit"], "branch": git["branch"], "origin": git["remote"]}
-        unknown = dict.fromkeys(("user", "root", "status", "repo_name"))
-        experiment._enqueue_message(GitMetadataMessage.create(context=None, git_metadata=unknown | named))
     tags = [where["mode"], where["runner"], f"resnet{what['config']['resnet_size']}v{what['config']['resnet_version']}"]
     tags += ["sample-data"] if what["dataset"]["sample"] else []
     tags += ["dirty"] if git and git["dirty"] else []
