@@ -25,7 +25,7 @@ NATIVE = re.compile(
 WORKER = "worker "  # how the worker's first line begins
 
 SAMPLE = (
-    "SAMPLE DATA: bundled drawings of handwritten digits stand in for CIFAR-10; accuracies on them say nothing about it. "
+    "SAMPLE DATA: bundled drawings of handwritten digits stand in for CIFAR-10; accuracies say nothing about it. "
     "python src/fetch.py tries to get CIFAR-10 and says what it tried"
 )
 
