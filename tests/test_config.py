@@ -87,3 +87,15 @@ def test_a_mistake_ends_with_2_and_one_line_before_anything_heavy_is_imported():
     assert done.stdout.split() == ["2", "light"]
     assert done.stderr.startswith("error: epochs=0 ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_sweep_runs_each_setting_and_stops_at_a_mistake_with_one_line(monkeypatch, capfd, tmp_path):
+    taken: list[int] = []
+    monkeypatch.setattr(sys, "argv", ["src/train.py", "-m", f"runs_folder={tmp_path}", "seed=1,2"])
+    assert config.run(lambda settings: taken.append(settings.training.seed) or 0) == 0
+    assert taken == [1, 2]
+    monkeypatch.setattr(sys, "argv", ["src/train.py", "-m", f"runs_folder={tmp_path}", "seed=3,-1,4"])
+    with pytest.raises(ChangeSetting, match="seed=-1"):
+        config.run(lambda settings: taken.append(settings.training.seed) or 0)
+    assert taken == [1, 2, 3]
+    assert "Error executing" not in capfd.readouterr().err

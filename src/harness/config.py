@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ChangeSetting
+from harness.errors import ChangeSetting, HarnessError
 from harness.settings import Comet, Config, Data, Mode, Training, check, section, verb
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +30,17 @@ def run(task: Callable[[Config], int], config_name: str = "config") -> int:
 
     arguments, conf = sys.argv[1:], str(ROOT / "conf")
     codes: list[int] = []
+    mistakes: list[HarnessError] = []
 
     def checked(composed: Any) -> None:
+        if mistakes:  # of an earlier job of a sweep
+            return
+        try:
+            run_one(composed)
+        except HarnessError as error:  # kept from Hydra, which would print a line of its own
+            mistakes.append(error)
+
+    def run_one(composed: Any) -> None:
         codes.append(task(check(typing.cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True)))))
 
     try:
@@ -44,6 +53,8 @@ def run(task: Callable[[Config], int], config_name: str = "config") -> int:
             checked(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise _explain(error) from error
+    if mistakes:
+        raise mistakes[0]
     return max(codes, default=0)
 
 
