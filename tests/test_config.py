@@ -89,13 +89,21 @@ def test_a_mistake_ends_with_2_and_one_line_before_anything_heavy_is_imported():
     assert done.stderr.count("\n") == 1
 
 
-def test_a_sweep_runs_each_setting_and_stops_at_a_mistake_with_one_line(monkeypatch, capfd, tmp_path):
-    taken: list[int] = []
-    monkeypatch.setattr(sys, "argv", ["src/train.py", "-m", f"runs_folder={tmp_path}", "seed=1,2"])
-    assert config.run(lambda settings: taken.append(settings.training.seed) or 0) == 0
-    assert taken == [1, 2]
-    monkeypatch.setattr(sys, "argv", ["src/train.py", "-m", f"runs_folder={tmp_path}", "seed=3,-1,4"])
-    with pytest.raises(ChangeSetting, match="seed=-1"):
-        config.run(lambda settings: taken.append(settings.training.seed) or 0)
-    assert taken == [1, 2, 3]
-    assert "Error executing" not in capfd.readouterr().err
+def test_a_sweep_runs_each_setting_and_stops_at_a_mistake_with_one_line(tmp_path):
+    code = (
+        "import sys\n"
+        "from harness import config, console\n"
+        "sys.argv[0] = 'src/train.py'\n"
+        "sys.exit(console.main(lambda: config.run(lambda settings: print('seed', settings.training.seed) or 0)))\n"
+    )
+
+    def sweep(seeds: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", code, "-m", f"runs_folder={tmp_path}", f"seed={seeds}"]
+        environment = {"PYTHONPATH": str(ROOT / "src")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    good, bad = sweep("1,2"), sweep("3,-1,4")
+    assert (good.returncode, good.stdout.splitlines(), good.stderr) == (0, ["seed 1", "seed 2"], "")
+    assert (bad.returncode, bad.stdout.splitlines()) == (2, ["seed 3"])
+    assert bad.stderr.startswith("error: seed=-1 ")
+    assert bad.stderr.count("\n") == 1
