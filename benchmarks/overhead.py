@@ -25,6 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SPEED = 300  # images per second, a first guess of ResNet-20 on two cores
 
+BARE_PROJECT = "overhead-bare"  # Docker Compose's name for the bare script's containers
+
 BARE = """
 import json, sys
 from pathlib import Path
@@ -122,15 +124,24 @@ class Run:
         return timed([sys.executable, "-c", BARE, str(self.last / "plan.json"), str(self.dataset())], 0)
 
     def sdk(self) -> float:
-        """Seconds of a ModelTrainer script in local mode, on the same bundle."""
+        """Seconds of a ModelTrainer script in local mode, on the same bundle; what it leaves behind is removed after."""
         root = Path(tempfile.mkdtemp(dir=self.folder, prefix=".sdk-"))
         bundle = shutil.copytree(self.last / "code", root / "bundle")
-        image = self.plan["placement"]["image"]
-        return timed(
-            [sys.executable, "-c", SDK, str(bundle), str(self.dataset()), image, str(root)],
-            0,
-            {"AWS_DEFAULT_REGION": "us-east-1"},
-        )
+        script = [
+            sys.executable,
+            "-c",
+            SDK,
+            str(bundle),
+            str(self.dataset()),
+            self.plan["placement"]["image"],
+            str(root),
+        ]
+        seconds = timed(script, 0, {"AWS_DEFAULT_REGION": "us-east-1", "COMPOSE_PROJECT_NAME": BARE_PROJECT})
+        left = ["docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={BARE_PROJECT}"]
+        containers = subprocess.run(left, capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(["docker", "rm", "--force", *containers], check=True, capture_output=True)
+        subprocess.run(["docker", "network", "rm", "sagemaker-local"], check=False, capture_output=True)
+        return seconds
 
     def dataset(self) -> Path:
         """The data folder: data/, or the sample where the run took that."""
