@@ -124,7 +124,7 @@ class Run:
         return timed([sys.executable, "-c", BARE, str(self.last / "plan.json"), str(self.dataset())], 0)
 
     def sdk(self) -> float:
-        """Seconds of a ModelTrainer script in local mode, on the same bundle; what it leaves behind is removed after."""
+        """Seconds of a ModelTrainer script in local mode, on the same bundle; what it leaves is removed after."""
         root = Path(tempfile.mkdtemp(dir=self.folder, prefix=".sdk-"))
         bundle = shutil.copytree(self.last / "code", root / "bundle")
         script = [
