@@ -102,17 +102,13 @@ class Run:
         sample = json.loads((card / "dataset.json").read_text())["sample"]
         shutil.rmtree(card)
         images = 1800 if sample else 10000
-        batches = (
-            min(5, max(1, round(seconds * SPEED / images)))
-            if sample
-            else max(1, min(5, round(seconds * SPEED / images)))
-        )
+        batches = min(5, max(1, round(seconds * SPEED / images)))
         epochs = max(1, round(seconds * SPEED / (images * batches)))
         self.arguments = [f"mode.runner={runner}", f"epochs={epochs}", f"num_data_batches={batches}", "warmup_epochs=0"]
         if seconds < 20:
             self.arguments += ["resnet_size=8", "validation_images=500"]
         self.harness()
-        self.last = max((path for path in folder.iterdir()), key=lambda path: path.name)
+        self.last = max(folder.iterdir())
         self.plan: dict[str, Any] = json.loads((self.last / "plan.json").read_text())
 
     def harness(self) -> float:

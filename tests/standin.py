@@ -14,6 +14,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 sys.path[:0] = [str(SOURCE)]
 
+# As a program this file has no pytest that puts src/ on the path before its imports.
 from test_plan import PLAN  # noqa: E402
 
 from harness import bundle, folders, launch  # noqa: E402
