@@ -58,7 +58,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
                 copy(experiment, run, end)
             finally:
                 experiment.end()
-    except Exception as error:  # whatever goes wrong in Comet's library is a copy that was not made, never a traceback
+    except Exception as error:  # whatever goes wrong in Comet is a copy not made, never a failed run
         traceback.print_exc()
         complaints.heard.insert(0, reason(error, opened=url is not None))  # says more than what Comet logs of it
     archives = list(scratch.glob("*.zip"))
