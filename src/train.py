@@ -2,6 +2,7 @@
 
     python src/train.py mode=local
     python src/train.py mode=cloud resnet_size=50
+    python src/train.py resume=RUN
     python src/train.py --help
 
 Exit codes: 0 completed, 1 failed (the record says why), 2 a mistake in what was typed or in the place.
@@ -19,21 +20,25 @@ from harness.settings import Config
 def train(settings: Config) -> int:
     """Obtain the data, plan, stage, run, record; 0 where the run completed, 1 where it failed."""
     # Imported here, since a mistake on the command line should not wait for them.
-    from harness import bundle, collect, dataset, fetching, folders, launch, plan, provenance, publish
+    from harness import bundle, collect, dataset, fetching, folders, launch, pictures, plan, provenance, publish, resume
     from harness.launch import places
     from harness.tracking import Tracker
 
     started, now = time.monotonic(), datetime.now(UTC)
-    training, wanted = settings.training, settings.data
-    runs = folders.writable(ROOT / settings.runs_folder)
+    runs, wanted = folders.writable(ROOT / settings.runs_folder), settings.data
+    files, state = bundle.collect(ROOT), provenance.git_state(ROOT)
+    earlier = resume.find(runs, settings.resume, bundle.lock_hash(files)) if settings.resume else None
+    training, files = (earlier.training, earlier.files) if earlier else (settings.training, files)
     runner, placement = places.choose(settings.mode, console.say)
     data = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
+    if earlier:
+        earlier.check_data(data.dataset)
     dataset.check(data.folder, training.num_data_batches, training.validation_images, training.batch_size)
 
-    files, state = bundle.collect(ROOT), provenance.git_state(ROOT)
     experiment = plan.Experiment(vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
-    planned = plan.make(experiment, placement, provenance.of(ROOT, state, now), now)
-    run = folders.stage(runs, planned, files, state.patch)
+    origin = provenance.of(ROOT, state, now, earlier.plan.run_id if earlier else None)
+    planned = plan.make(experiment, placement, origin, now)
+    run = folders.stage(runs, planned, files, state.patch, earlier.run.checkpoints if earlier else None)
     console.announce(planned, run)
 
     tracker = Tracker(run, planned, settings.comet.project, settings.comet.workspace)
@@ -42,6 +47,7 @@ def train(settings: Config) -> int:
     listener.close()
 
     record = collect.collect(run, planned, ended)
+    pictures.draw(run, data.folder)
     tracked = tracker.finish(record)
     if settings.publish:
         publish.publish_run(run, record, ROOT / settings.publish)

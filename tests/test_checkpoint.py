@@ -39,7 +39,7 @@ def test_equal_weights_are_saved_as_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_plain_keras_in_a_fresh_interpreter_finds_the_same_count_and_weights(tmp_path: Path) -> None:
-    outcome = fit.train(small.training(), small.dataset(), lambda line: None, None, PLAN)
+    outcome = fit.train(small.training(), small.dataset(), lambda line: None)
     data = small.dataset()
     checkpoint.save(outcome.model, tmp_path / "model.keras")
     np.savez(tmp_path / "test.npz", images=data.test_images, labels=data.test_labels)

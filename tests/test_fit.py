@@ -16,7 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 def run(checkpoints: Path | None = None, images: int = 200, **changes: Any) -> tuple[fit.Outcome, list[dict[str, Any]]]:
     reports: list[dict[str, Any]] = []
-    return fit.train(small.training(**changes), small.dataset(images), reports.append, checkpoints, PLAN), reports
+    keeper = checkpoints and fit.Keeper(checkpoints, PLAN, 0.0)
+    return fit.train(small.training(**changes), small.dataset(images), reports.append, keeper), reports
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,6 @@ def test_two_steps_are_keras_gradients_and_sgd_as_printed(version: int, nesterov
     )
     data = small.dataset()
     trainer = step.Trainer(config, data)
-    trainer.begin_epoch(0)
     model = resnet.build(8, version, 4, trainer.mean.tolist(), trainer.std.tolist())
     resnet.initialise(model, config.seed)
     objective = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
@@ -91,7 +91,7 @@ def test_pixel_statistics_are_numpys_and_never_divide_by_nothing() -> None:
 
 def test_a_small_set_is_learnt() -> None:
     outcome, reports = run(epochs=6, images=320, learning_rate=0.1)
-    epochs = [report for report in reports if "epoch" in report]
+    epochs = [report for report in reports if "progress" not in report and "epoch" in report]
     assert epochs[-1]["train_loss"] < 0.7 * epochs[0]["train_loss"]
     assert epochs[-1]["train_accuracy"] > 0.8
     assert outcome.test.accuracy > 0.8
@@ -99,8 +99,11 @@ def test_a_small_set_is_learnt() -> None:
 
 def test_each_epoch_is_reported_once_and_the_test_set_at_the_end(outcome: Any) -> None:
     result, reports = outcome
-    assert [(line["epoch"], line["step"]) for line in reports if "epoch" in line] == [(1, 6), (2, 12)]
-    assert [line for line in reports if "epoch" in line] == result.epochs
+    assert [(line["epoch"], line["step"]) for line in reports if "progress" not in line and "epoch" in line] == [
+        (1, 6),
+        (2, 12),
+    ]
+    assert [line for line in reports if "progress" not in line and "epoch" in line] == result.epochs
     assert all(isinstance(value, float | int) for line in result.epochs for value in line.values())
     assert reports[-1] == {"test_loss": result.test.loss, "test_accuracy": result.test.accuracy}
     assert result.seconds["trace"] > 0
@@ -124,27 +127,25 @@ def test_one_seed_gives_one_digest_and_another_another(outcome: Any) -> None:
 
 def test_a_resumed_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path, outcome: Any) -> None:
     def break_in_the_second_epoch(line: dict[str, Any]) -> None:
-        if line.get("epoch") == 2:
+        if line.get("epoch") == 2 and "progress" not in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit.train(small.training(), small.dataset(), break_in_the_second_epoch, tmp_path, PLAN)
+        fit.train(small.training(), small.dataset(), break_in_the_second_epoch, fit.Keeper(tmp_path, PLAN, 60))
     resumed, reports = run(tmp_path)
     assert reports[0] == {"note": "resumed after step 6 of 12"}
     assert checkpoint.weight_digest(resumed.model) == checkpoint.weight_digest(outcome[0].model)
     assert [line["train_loss"] for line in resumed.epochs] == [line["train_loss"] for line in outcome[0].epochs]
     again, reports = run(tmp_path)  # finished: nothing is left but the test
-    assert not [line for line in reports if "epoch" in line]
+    assert not [line for line in reports if "progress" not in line and "epoch" in line]
     assert again.results() == resumed.results()
 
 
 def test_a_trainer_put_back_in_mid_epoch_goes_on_with_the_same_bits() -> None:
     one, two = (step.Trainer(small.training(), small.dataset()) for _ in range(2))
-    one.begin_epoch(0)
     for _ in range(2):
         one.advance()
-    two.restore(one.arrays())
-    two.begin_epoch(0)
+    two.restore(one.step, one.arrays())
     for trainer in (one, two, one, two):
         trainer.advance()
     assert all(np.array_equal(value, two.arrays()[name]) for name, value in one.arrays().items())
@@ -173,7 +174,9 @@ def test_evaluation_counts_each_image_once_whatever_the_batches(outcome: Any, mo
     logits = outcome[0].model.predict(images, verbose=0)
     for batch in (50, 16):
         monkeypatch.setattr(fit, "EVALUATION_BATCH", batch)
-        found = fit.evaluator(outcome[0].model)(images, labels)
+        found, losses, predicted = fit.evaluate(lambda part: outcome[0].model.predict(part, verbose=0), images, labels)
+        np.testing.assert_array_equal(predicted, logits.argmax(1))
+        assert losses.mean() == pytest.approx(found.loss)
         assert found.confusion.sum() == found.images == 50
         assert found.correct == np.sum(logits.argmax(1) == labels)
         np.testing.assert_array_equal(found.confusion.sum(1), np.bincount(labels, minlength=4))  # rows are true

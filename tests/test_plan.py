@@ -15,9 +15,9 @@ CONFIG: dict[str, plan.Scalar] = {
     "augment": True,
 }
 EXPERIMENT = plan.Experiment(CONFIG, DATASET, "c" * 64, "d" * 64)
-PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", None, None)
+PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", 60.0, None, None)
 GIT = plan.Git("e" * 40, "main", None, None, True, "f" * 64)
-PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), "a" * 64)
+PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), None, "a" * 64)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLAN = plan.make(EXPERIMENT, PLACEMENT, PROVENANCE, NOW)
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 # Who may import what: paths below src/; a folder ends with "/".
-NUMERICS = tuple(f"harness/{name}.py" for name in ("resnet", "augment", "step", "fit", "checkpoint"))
+NUMERICS = tuple(f"harness/{name}.py" for name in ("resnet", "augment", "step", "fit", "checkpoint", "workers"))
 IMPORTERS = {
     "hydra": ("harness/config.py",),
     "omegaconf": ("harness/config.py",),

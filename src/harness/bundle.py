@@ -26,6 +26,7 @@ MODULES = (
     "settings",
     "step",
     "worker",
+    "workers",
 )
 LOCK = "requirements-train.lock"
 

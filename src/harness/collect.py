@@ -22,7 +22,8 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     failure = ended.output / "failure"
     reason = ended.reason or (failure.read_text().strip() if failure.exists() else None)
     found = _worker_record(ended.output / "data" / "record.json", planned)
-    for path in (ended.model / run.model.name, ended.output / "data" / run.metrics.name):
+    written = (run.metrics.name, run.predictions.name)
+    for path in (ended.model / run.model.name, *(ended.output / "data" / name for name in written)):
         if path.exists():
             shutil.move(path, run.path / path.name)
     if found is None:

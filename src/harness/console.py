@@ -22,6 +22,7 @@ NATIVE = re.compile(
     r"|.*algo-\d\S* exited with code|.*Aborting on container"
 )
 
+PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
 WORKER = "worker "  # how the worker's first line begins
 
 SAMPLE = (
@@ -77,8 +78,7 @@ class Listener:
         self._log = log.open("a", encoding="utf-8")
         self._on_epoch = on_epoch
         self._bar: Any = None
-        self._first: tuple[float, int] | None = None  # when progress was first heard of, and at which step
-        self._told = False
+        self._next = 0.0  # when progress is next told in a log
         self._live = False  # what the launcher says before the worker speaks is for the log alone
 
     def __call__(self, line: str) -> None:
@@ -114,20 +114,21 @@ class Listener:
 
     def _advance(self, values: dict[str, float]) -> None:
         step, steps, speed = int(values["step"]), int(values["steps"]), values["images_per_second"]
-        now = time.monotonic()
+        epoch = f"epoch {values['epoch']:.0f} of {values['epochs']:.0f}"
+        left = f"{speed:.0f} images/s, {duration(values['seconds_left'])} left"
         if sys.stderr.isatty():
             if self._bar is None:
                 from tqdm import tqdm
 
-                self._bar = tqdm(total=steps, unit="step", initial=step, dynamic_ncols=True)
-            self._bar.set_postfix_str(f"{speed:.0f} images/s", refresh=False)
+                form = (
+                    "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}"  # not its own guess of what is left
+                )
+                self._bar = tqdm(total=steps, initial=step, dynamic_ncols=True, bar_format=form)
+            self._bar.set_postfix_str(f"{epoch}, {left}", refresh=False)
             self._bar.update(step - self._bar.n)
-        elif self._first is None:
-            self._first = (now, step)
-        elif not self._told and step > self._first[1]:
-            self._told = True
-            left = (now - self._first[0]) / (step - self._first[1]) * (steps - step)
-            say(f"training  step {step} of {steps}, {speed:.0f} images/s, {duration(left)} left")
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + PLAIN_SECONDS
+            say(f"training  {epoch}, step {step} of {steps}, {left}")
 
 
 def duration(seconds: float) -> str:
@@ -157,6 +158,8 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
     if record.results is None:
         say(f"FAILED    {record.reason}")
         say(f"log       {run.log}")
+        if any(run.checkpoints.glob("step-*.ckpt")):
+            say(f"resume    python src/train.py resume={run.path.name}")
     else:
         results = record.results
         say(f"accuracy  validation {results.validation_accuracy:.4f}, test {results.test_accuracy:.4f}")

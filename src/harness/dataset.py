@@ -86,6 +86,15 @@ def load_test(folder: Path, expected: DatasetId | None = None) -> tuple[npt.NDAr
     return np.ascontiguousarray(cifar10.nhwc(pixels)), labels
 
 
+def class_names(folder: Path) -> tuple[str, ...]:
+    """The names of the classes, by label.
+
+    Raises:
+        RepairData: as `load`.
+    """
+    return cifar10.class_names(_content(folder, META, None), META)
+
+
 def _held_out(total: int, count: int, seed: int) -> npt.NDArray[np.bool_]:
     """True [total] for `count` images: the last of an order that depends on (purpose, seed) alone.
 

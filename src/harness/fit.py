@@ -1,4 +1,4 @@
-"""Training from the first step to the test set: the loop, its reports, and the evaluation.
+"""Training from the first step to the test set: the loop, its checkpoints and reports, and the evaluation.
 
 TensorFlow must find its environment (oneDNN, threads) set before this module is imported.
 """
@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness import checkpoint
-from harness.errors import ChangeSetting, ReadRecord
+from harness import checkpoint, workers
+from harness.errors import ReadRecord
 from harness.step import Array, Trainer
 
 if TYPE_CHECKING:
@@ -47,12 +47,17 @@ class Outcome:
 
     `epochs` are the reports of all epochs, those before a resume included. `seconds` are this process's wall time by
     phase: build, trace (with the first step, in which TensorFlow optimises the graph), train, evaluate, checkpoint.
+    `losses` are the test images' cross-entropies in nats, `predicted` their classes. `worker_weights` are the weight
+    digests of all replicas, the chief's first.
     """
 
     model: keras.Model
     epochs: list[dict[str, Any]]
     test: Evaluation
+    losses: Array
+    predicted: Array
     seconds: dict[str, float]
+    worker_weights: list[str]
 
     def results(self) -> dict[str, Any]:
         """The last epoch's losses and accuracies and the test's, as `record.Results` names them."""
@@ -82,138 +87,203 @@ class Clock:
         return passed
 
 
-def train(config: "Training", data: "Dataset", report: Report, checkpoints: Path | None, plan_id: str) -> Outcome:
+@dataclass(frozen=True)
+class Keeper:
+    """Where and how often states are kept, for which experiment; `write` is False in all workers but one."""
+
+    folder: Path
+    plan_id: str
+    seconds: float
+    write: bool = True
+
+
+def train(
+    config: "Training",
+    data: "Dataset",
+    report: Report,
+    keeper: Keeper | None = None,
+    stop: Callable[[], str | None] = lambda: None,
+    strategy: Any = None,
+) -> Outcome:
     """Train, evaluate on the validation images after each epoch and on the test images once at the end.
 
-    The newest checkpoint in `checkpoints` is resumed, to the same bits as if it had never stopped; None keeps none.
+    The newest checkpoint that the keeper finds is resumed, to the same bits as if it had never stopped. A new one is
+    written at the first step boundary `keeper.seconds` after the last one, when `stop` gives a reason, and at the end.
+    A `strategy` of several replicas trains one model on shares of each batch; each process calls this function.
 
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, train_loss, train_accuracy, validation_loss, validation_accuracy, learning_rate (of its
             last step), images_per_second (of its steps alone), seconds (with validation): after each epoch;
-        progress (True), step, steps, images_per_second: every 2 s at most;
+        progress (True), epoch, epochs, step, steps, images_per_second, seconds_left: every 2 s at most;
         note (text);
         test_loss, test_accuracy: at the end.
     train_loss is what the steps minimised, label smoothing included and weight decay left out; it and train_accuracy
     are means over the epoch while the weights changed.
 
     Raises:
-        ChangeSetting: a batch is larger than the training set.
-        ReadRecord: the loss became infinite or not a number.
-        PreparePlace: `checkpoints` belongs to another plan.
+        ChangeSetting: a batch is larger than the training set, or does not go into the replicas.
+        ReadRecord: the loss became infinite or not a number, or `stop` gave a reason.
+        PreparePlace: the keeper's folder belongs to another plan.
         OSError: a checkpoint could not be written.
     """
-    clock = Clock()
-    if config.batch_size > len(data.train_images):
-        raise ChangeSetting(
-            f"batch_size={config.batch_size} is more than there are training images",
-            legal=f"1 to {len(data.train_images)}",
-        )
     tf.config.experimental.enable_op_determinism()
-    trainer = Trainer(config, data)
-    evaluate = evaluator(trainer.model)
-    epochs = [] if checkpoints is None else _resume(trainer, checkpoints, plan_id, report)
-    clock.lap("build")
-    while trainer.step < trainer.steps:
-        began = time.perf_counter()
-        speed = _epoch(trainer, report, clock)
-        loss, accuracy = trainer.sums()
-        clock.lap("train")
-        validation = evaluate(data.validation_images, data.validation_labels)
+    tf.config.experimental.enable_tensor_float_32_execution(config.precision == "tensorfloat32")
+    return _Loop(Trainer(config, data, strategy), data, report, keeper, stop).run()
+
+
+class _Loop:
+    """One training: its trainer, its clock, and the reports of the epochs done."""
+
+    def __init__(
+        self, trainer: Trainer, data: "Dataset", report: Report, keeper: Keeper | None, stop: Callable[[], str | None]
+    ) -> None:
+        self.trainer, self.data, self.report, self.keeper, self.stop = trainer, data, report, keeper, stop
+        self.clock = Clock()
+        self.epochs: list[dict[str, Any]] = []
+        self.kept = -1  # the step of the last checkpoint
+        self.resumed = 0  # the step that this process began at
+        self.began = self.told = self.saved = time.perf_counter()
+
+    def run(self) -> Outcome:
+        trainer, clock = self.trainer, self.clock
+        self._resume()
+        clock.lap("build")
+        self.began = self.told = self.saved = time.perf_counter()
+        while len(self.epochs) < trainer.config.epochs:
+            began = time.perf_counter()
+            speed = self._steps((len(self.epochs) + 1) * trainer.steps_per_epoch)
+            loss, accuracy = trainer.sums()
+            clock.lap("train")
+            validation, *_ = evaluate(trainer.infer, self.data.validation_images, self.data.validation_labels)
+            clock.lap("evaluate")
+            self.epochs.append(
+                {
+                    "epoch": len(self.epochs) + 1,
+                    "step": trainer.step,
+                    "train_loss": loss,
+                    "train_accuracy": accuracy,
+                    "validation_loss": validation.loss,
+                    "validation_accuracy": validation.accuracy,
+                    "learning_rate": trainer.rates[trainer.step - 1],
+                    "images_per_second": speed,
+                    "seconds": time.perf_counter() - began,
+                }
+            )
+            self.report(dict(self.epochs[-1]))
+        self._keep()
+        # the model's own inference, so that the saved file gives the same counts
+        infer = _inference(trainer.model)
+        test, losses, predicted = evaluate(infer, self.data.test_images, self.data.test_labels)
         clock.lap("evaluate")
-        line = {
-            "epoch": trainer.step // trainer.steps_per_epoch,
-            "step": trainer.step,
-            "train_loss": loss,
-            "train_accuracy": accuracy,
-            "validation_loss": validation.loss,
-            "validation_accuracy": validation.accuracy,
-            "learning_rate": trainer.rates[trainer.step - 1],
-            "images_per_second": speed,
-            "seconds": time.perf_counter() - began,
-        }
-        epochs.append(line)
-        report(dict(line))
-        if checkpoints is not None:
-            state = checkpoint.Checkpoint(plan_id, config.seed, trainer.step, epochs, trainer.arrays())
-            checkpoint.write(checkpoints, state)
-            clock.lap("checkpoint")
-    test = evaluate(data.test_images, data.test_labels)
-    clock.lap("evaluate")
-    report({"test_loss": test.loss, "test_accuracy": test.accuracy})
-    return Outcome(trainer.model, epochs, test, clock.seconds)
+        self.report({"test_loss": test.loss, "test_accuracy": test.accuracy})
+        digests = workers.gather(trainer.strategy, checkpoint.weight_digest(trainer.model))
+        return Outcome(trainer.model, self.epochs, test, losses, predicted, clock.seconds, digests)
 
+    def _resume(self) -> None:
+        """Put the trainer where the newest checkpoint left it."""
+        if self.keeper is None:
+            return
+        found = checkpoint.load_latest(
+            self.keeper.folder, self.keeper.plan_id, lambda text: self.report({"note": text})
+        )
+        step = found.step if found else 0
+        if len(steps := set(workers.gather(self.trainer.strategy, f"{step}"))) > 1:
+            raise ReadRecord(f"the workers found checkpoints of different steps: {', '.join(sorted(steps))}")
+        if found:
+            self.trainer.restore(found.step, found.arrays)
+            self.epochs, self.kept, self.resumed = found.epochs, found.step, found.step
+            self.report({"note": f"resumed after step {found.step} of {self.trainer.steps}"})
 
-def _resume(trainer: Trainer, folder: Path, plan_id: str, report: Report) -> list[dict[str, Any]]:
-    """Put the trainer where the newest checkpoint left it; returns the reports of the epochs done."""
-    found = checkpoint.load_latest(folder, plan_id, lambda text: report({"note": text}))
-    if found is None:
-        return []
-    trainer.restore(found.arrays)
-    report({"note": f"resumed after step {found.step} of {trainer.steps}"})
-    return found.epochs
+    def _steps(self, end: int) -> float:
+        """The steps up to `end`; returns images per second."""
+        trainer, clock = self.trainer, self.clock
+        first, began = trainer.step, time.perf_counter()
+        while trainer.step < end:
+            stopped = trainer.advance(self.stop() is not None)
+            if not clock.seconds["trace"]:  # tracing and optimising the graph says nothing about speed
+                self._check_finite()  # reads from the device, and so waits for it
+                clock.lap("trace")
+                first, began, self.resumed = trainer.step, time.perf_counter(), trainer.step
+                self.began = self.told = began
+            if stopped:
+                self._keep()
+                raise ReadRecord(self.stop() or "another worker was stopped")
+            now = time.perf_counter()
+            if self.keeper is not None and now - self.saved >= self.keeper.seconds:
+                self._keep()
+            if now - self.told >= PROGRESS_SECONDS and trainer.step > first:
+                self._check_finite()  # not at each step: on a GPU it would hold up the next one
+                self._tell((trainer.step - first) * trainer.config.batch_size / (time.perf_counter() - began))
+        self._check_finite()
+        return (trainer.step - first) * trainer.config.batch_size / max(time.perf_counter() - began, 1e-9)
 
-
-def _epoch(trainer: Trainer, report: Report, clock: Clock) -> float:
-    """The steps up to the end of the epoch that the trainer is in; returns images per second."""
-    step = trainer.step
-    epoch = step // trainer.steps_per_epoch
-    trainer.begin_epoch(epoch)
-    batch, images, began = trainer.config.batch_size, 0, time.perf_counter()
-    told = began
-    while step < (epoch + 1) * trainer.steps_per_epoch:
-        trainer.advance()
-        step += 1
-        images += batch
-        if not clock.seconds["trace"]:  # tracing and optimising the graph says nothing about speed
-            _check_finite(trainer)  # reads from the device, and so waits for it
-            clock.lap("trace")
-            images, began = 0, time.perf_counter()
-            told = began
-            continue
-        now = time.perf_counter()
-        if now - told >= PROGRESS_SECONDS:
-            _check_finite(trainer)  # not at each step: on a GPU it would hold up the next one
-            told = time.perf_counter()
-            speed = images / (told - began)
-            report({"progress": True, "step": step, "steps": trainer.steps, "images_per_second": speed})
-    _check_finite(trainer)
-    return images / (time.perf_counter() - began)
-
-
-def _check_finite(trainer: Trainer) -> None:
-    if trainer.bad_step is not None:
-        raise ReadRecord(
-            f"the loss is infinite or not a number from step {trainer.bad_step} of {trainer.steps} on, at "
-            f"learning_rate={trainer.config.learning_rate:g}: try a lower one, or a longer warm-up"
+    def _tell(self, speed: float) -> None:
+        trainer, self.told = self.trainer, time.perf_counter()
+        past, now, end = (trainer.work(step) for step in (self.resumed, trainer.step, trainer.steps))
+        self.report(
+            {
+                "progress": True,
+                "epoch": len(self.epochs) + 1,
+                "epochs": trainer.config.epochs,
+                "step": trainer.step,
+                "steps": trainer.steps,
+                "images_per_second": speed,
+                "seconds_left": (self.told - self.began) / (now - past) * (end - now),
+            }
         )
 
+    def _keep(self) -> None:
+        """Write a checkpoint, unless the last one is of this step."""
+        trainer, keeper = self.trainer, self.keeper
+        if keeper is None or self.kept == trainer.step:
+            return
+        self._check_finite()
+        self.clock.lap("train")
+        if keeper.write:
+            state = checkpoint.Checkpoint(
+                keeper.plan_id, trainer.config.seed, trainer.step, self.epochs, trainer.arrays()
+            )
+            checkpoint.write(keeper.folder, state)
+        self.clock.lap("checkpoint")
+        self.kept, self.saved = trainer.step, time.perf_counter()
 
-def evaluator(model: keras.Model) -> Callable[[Array, Array], Evaluation]:
-    """A function of (uint8 images [n, 32, 32, 3], labels [n]) that evaluates the model as it then is.
+    def _check_finite(self) -> None:
+        trainer = self.trainer
+        if trainer.bad_step is not None:
+            raise ReadRecord(
+                f"the loss is infinite or not a number from step {trainer.bad_step} of {trainer.steps} on, at "
+                f"learning_rate={trainer.config.learning_rate:g}: try a lower one, or a longer warm-up"
+            )
 
-    It is the model's own inference, so that the saved file gives the same counts.
-    """
 
+def _inference(model: keras.Model) -> Callable[[Array], Array]:
+    """The model's own inference: logits of uint8 images [n, 32, 32, 3]."""
     infer = tf.function(
         lambda images: model(images, training=False),
         input_signature=[tf.TensorSpec([None, 32, 32, 3], tf.float32)],
         autograph=False,
     )
+    return lambda images: infer(images.astype(np.float32)).numpy()
 
-    def evaluate(images: Array, labels: Array) -> Evaluation:
-        parts = [images[at : at + EVALUATION_BATCH] for at in range(0, len(images), EVALUATION_BATCH)]
-        logits = np.concatenate([infer(part.astype(np.float32)).numpy() for part in parts]).astype(np.float64)
-        logits -= logits.max(1, keepdims=True)
-        losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]
-        classes = logits.shape[1]
-        pairs = labels.astype(np.int64) * classes + logits.argmax(1)
-        confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-        return Evaluation(float(losses.mean()), int(confusion.trace()), len(labels), confusion)
 
-    return evaluate
+def evaluate(infer: Callable[[Array], Array], images: Array, labels: Array) -> tuple[Evaluation, Array, Array]:
+    """Count over images uint8 [n, 32, 32, 3] with labels [n], by a function from images to logits.
+
+    Returns the counts, each image's cross-entropy in nats (float64 [n]) and its predicted class (int64 [n]).
+    """
+    parts = [images[at : at + EVALUATION_BATCH] for at in range(0, len(images), EVALUATION_BATCH)]
+    logits = np.concatenate([infer(part) for part in parts]).astype(np.float64)
+    logits -= logits.max(1, keepdims=True)
+    losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]
+    classes, predicted = logits.shape[1], logits.argmax(1)
+    pairs = labels.astype(np.int64) * classes + predicted
+    confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    return Evaluation(float(losses.mean()), int(confusion.trace()), len(labels), confusion), losses, predicted
 
 
 def devices() -> list[str]:
-    """Names of the GPUs that TensorFlow sees."""
-    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-    return [str(detail["device_name"]) for detail in details]
+    """Names of the GPUs that TensorFlow sees; their memory is then taken as it is needed, not all at once."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return [str(tf.config.experimental.get_device_details(gpu)["device_name"]) for gpu in gpus]

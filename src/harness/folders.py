@@ -1,6 +1,7 @@
 """The two folders of a run, and every name in them."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,25 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.csv"
+
+    @property
     def model(self) -> Path:
         return self.path / "model.keras"
 
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def curve(self) -> Path:
+        """Without its ending: .png and .svg."""
+        return self.path / "learning_curve"
+
+    @property
+    def worst(self) -> Path:
+        return self.path / "worst_images.png"
 
     @property
     def comet(self) -> Path:
@@ -100,6 +114,15 @@ class JobFolder:
         return self.output / "metrics.csv"
 
     @property
+    def predictions(self) -> Path:
+        return self.output / "predictions.csv"
+
+    @property
+    def resources(self) -> Path:
+        """SageMaker's list of the job's hosts."""
+        return self.base / "input" / "config" / "resourceconfig.json"
+
+    @property
     def failure(self) -> Path:
         return self.base / "output" / "failure"
 
@@ -127,8 +150,12 @@ def writable(runs: Path) -> Path:
     return runs
 
 
-def stage(runs: Path, planned: RunPlan, files: Mapping[str, bytes], patch: bytes) -> RunFolder:
+def stage(
+    runs: Path, planned: RunPlan, files: Mapping[str, bytes], patch: bytes, checkpoints: Path | None = None
+) -> RunFolder:
     """A new run folder with plan, bundle and patch, complete before it gets its name.
+
+    It gets copies of the states in `checkpoints`, to go on from.
 
     Raises:
         PreparePlace: the disk is full, or the folder exists.
@@ -142,6 +169,8 @@ def stage(runs: Path, planned: RunPlan, files: Mapping[str, bytes], patch: bytes
             if patch:
                 new.patch.write_bytes(patch)
             new.checkpoints.mkdir()
+            for state in checkpoints.glob("step-*.ckpt") if checkpoints else ():
+                shutil.copyfile(state, new.checkpoints / state.name)
             new.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
         raise PreparePlace(f"{runs / planned.run_id} cannot be written: {error.strerror}", command="df -h .") from error

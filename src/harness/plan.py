@@ -51,7 +51,10 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where it runs. `reason` says why this runner; image fields are None outside containers."""
+    """Where it runs. `reason` says why this runner; image fields are None outside containers.
+
+    `threads` are each worker's, `checkpoint_seconds` the time between two states.
+    """
 
     mode: str
     runner: str
@@ -59,6 +62,7 @@ class Placement:
     threads: int
     instance_count: int
     instance_type: str
+    checkpoint_seconds: float
     image: str | None
     image_id: str | None
 
@@ -80,12 +84,14 @@ class Provenance:
     """Who asked for it, and from which state: `git` is None outside a git repository.
 
     `withheld` names changed files that the patch leaves out: they look like secrets, or are large and untracked.
+    `resumed` is the run whose checkpoint this one goes on from.
     """
 
     created: str
     command: tuple[str, ...]
     git: Git | None
     withheld: tuple[str, ...]
+    resumed: str | None
     environment_lock: str
 
 

@@ -34,11 +34,11 @@ class GitState:
     withheld: tuple[str, ...]
 
 
-def of(root: Path, state: GitState, now: datetime) -> Provenance:
-    """The provenance of a run that is asked for now, on this command line."""
+def of(root: Path, state: GitState, now: datetime, resumed: str | None = None) -> Provenance:
+    """The provenance of a run that is asked for now, on this command line; `resumed` is the run that it continues."""
     command = tuple(redact(argument) for argument in (Path(sys.argv[0]).name, *sys.argv[1:]))
     lock = atomic.sha256(root / "requirements.lock")
-    return Provenance(now.isoformat(timespec="seconds"), command, state.git, state.withheld, lock)
+    return Provenance(now.isoformat(timespec="seconds"), command, state.git, state.withheld, resumed, lock)
 
 
 def secrets() -> list[bytes]:

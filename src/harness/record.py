@@ -31,8 +31,8 @@ class RunRecord:
     """Plan and evidence.
 
     `status` is "completed" or "failed" (then `reason` says why). Times are UTC, ISO 8601. `seconds` are wall time by
-    phase. `weights` is the digest of the final weights, `artifacts` the sha256 of each file by name. `environment` is
-    None where the worker died before it could tell.
+    phase. `weights` is the digest of the final weights, `worker_weights` what each worker found it to be,
+    `artifacts` the sha256 of each file by name. `environment` is None where the worker died before it could tell.
     """
 
     schema: int
@@ -48,6 +48,7 @@ class RunRecord:
     environment: dict[str, Any] | None
     results: Results | None
     weights: str | None
+    worker_weights: tuple[str, ...]
     seconds: dict[str, float]
     artifacts: dict[str, str]
     exit_code: int | None
@@ -58,6 +59,7 @@ def of(plan: RunPlan, **found: Any) -> RunRecord:
     unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {
         "seconds": {},
         "artifacts": {},
+        "worker_weights": (),
     }
     planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}
     return RunRecord(**{**unknown, **planned, "schema": SCHEMA, **found})

@@ -1,13 +1,13 @@
 """He et al.'s CIFAR ResNet of depth 6n+2: one description, read in two ways.
 
 `build` reads it as a Keras model of standard layers, which is what is saved. `forward` reads it as the pass that
-training uses, over the same variables, with fused batch normalisation: Keras's own is slower.
+training uses, over the same weights, with fused batch normalisation: Keras's own is slower.
 
 Version 1 is post-activation with zero-padded identity shortcuts (arXiv 1512.03385, section 4.2, option A); version 2
 is pre-activation (arXiv 1603.05027) with a 1x1 projection at the first block of every stage.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -20,6 +20,7 @@ Tensor = Any  # TensorFlow ships no types
 EPSILON = 1e-5
 MOMENTUM = 0.9  # of the moving statistics
 WIDTHS = (16, 32, 64)
+NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 class Layers(Protocol):
@@ -107,21 +108,30 @@ class _KerasLayers:
 
 
 class _FastLayers:
-    """The description as TensorFlow operations over a model's variables, batch normalisation fused."""
+    """The description as TensorFlow operations over a model's weights, batch normalisation fused.
 
-    def __init__(self, variables: Mapping[str, Any], training: bool) -> None:
-        self.variables, self.training = variables, training
-        self.moving: list[tuple[Any, Tensor]] = []  # (moving statistic, its value after this pass)
+    Every convolution is one that oneDNN has a kernel for, forward and backward.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], training: bool, total: Callable[[Tensor], Tensor] | None) -> None:
+        self.weights, self.training, self.total = weights, training, total
+        self.moving: dict[str, Tensor] = {}  # the value of each moving statistic after this pass
 
     def conv(self, name: str, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
-        sides = [kernel // 2] * 2
-        padding = [[0, 0], sides, sides, [0, 0]] if stride > 1 else "SAME"
-        return tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, padding)
+        if (
+            kernel > 1 and stride > 1
+        ):  # the far sides' padding would meet no window; explicit padding has no fast kernel
+            x = tf.pad(x, [[0, 0], [kernel // 2, 0], [kernel // 2, 0], [0, 0]])
+        weights = tf.cast(self.weights[f"{name}/kernel"], x.dtype)
+        return tf.nn.conv2d(x, weights, stride, "VALID" if stride > 1 else "SAME")
 
     def norm(self, name: str, x: Tensor, relu: bool) -> Tensor:
-        gamma, beta, mean, variance = (
-            self.variables[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
-        )
+        normalise = self._over_all_workers if self.training and self.total else self._fused
+        y = normalise(name, x)
+        return tf.nn.relu(y) if relu else y
+
+    def _fused(self, name: str, x: Tensor) -> Tensor:
+        gamma, beta, mean, variance = (self.weights[f"{name}/{part}"] for part in NORM)
         given = [tf.zeros([0]), tf.zeros([0])] if self.training else [mean, variance]
         y, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=gamma, offset=beta, mean=given[0], variance=given[1], epsilon=EPSILON, is_training=self.training
@@ -129,18 +139,37 @@ class _FastLayers:
         if self.training:
             # the operation gives the unbiased variance, Keras averages the biased one
             count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-            for moving, batch in ((mean, batch_mean), (variance, batch_variance * ((count - 1) / count))):
-                self.moving.append((moving, moving * MOMENTUM + batch * (1 - MOMENTUM)))
-        return tf.nn.relu(y) if relu else y
+            self._move(name, batch_mean, batch_variance * ((count - 1) / count))
+        return y
+
+    def _over_all_workers(self, name: str, x: Tensor) -> Tensor:
+        gamma, beta, *_ = (self.weights[f"{name}/{part}"] for part in NORM)
+        wide = tf.cast(x, tf.float32)
+        count = tf.fill([1], tf.cast(tf.size(x) // x.shape[-1], tf.float32))
+        sums = [tf.reduce_sum(wide, [0, 1, 2]), tf.reduce_sum(wide * wide, [0, 1, 2]), count]
+        assert self.total is not None
+        first, second, count = tf.split(self.total(tf.concat(sums, 0)), [x.shape[-1], x.shape[-1], 1])
+        mean = first / count
+        variance = second / count - mean * mean
+        self._move(name, mean, variance)
+        return tf.cast((wide - mean) * (gamma * tf.math.rsqrt(variance + EPSILON)) + beta, x.dtype)
+
+    def _move(self, name: str, mean: Tensor, variance: Tensor) -> None:
+        for part, value in (("moving_mean", mean), ("moving_variance", variance)):
+            path = f"{name}/{part}"
+            self.moving[path] = tf.stop_gradient(self.weights[path] * MOMENTUM + value * (1 - MOMENTUM))
 
     def shortcut(self, name: str, x: Tensor, filters: int, stride: int) -> Tensor:
-        return tf.pad(x[:, ::stride, ::stride, :], [[0, 0], [0, 0], [0, 0], [0, filters - x.shape[-1]]])
+        # a window of one pixel: what x[:, ::stride, ::stride] takes, with a much faster gradient
+        taken = tf.nn.avg_pool2d(x, 1, stride, "VALID")
+        return tf.pad(taken, [[0, 0], [0, 0], [0, 0], [0, filters - x.shape[-1]]])
 
     def add(self, name: str, x: Tensor, y: Tensor, relu: bool) -> Tensor:
         return tf.nn.relu(x + y) if relu else x + y
 
     def dense(self, name: str, x: Tensor, units: int) -> Tensor:
-        return tf.matmul(tf.reduce_mean(x, [1, 2]), self.variables[f"{name}/kernel"]) + self.variables[f"{name}/bias"]
+        pooled = tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
+        return tf.matmul(pooled, self.weights[f"{name}/kernel"]) + self.weights[f"{name}/bias"]
 
 
 def build(size: int, version: int, classes: int, mean: Sequence[float], std: Sequence[float]) -> keras.Model:
@@ -172,12 +201,21 @@ def variables(model: keras.Model) -> dict[str, Any]:
 
 
 def forward(
-    weights: Mapping[str, Any], images: Tensor, size: int, version: int, classes: int, training: bool
-) -> tuple[Tensor, list[tuple[Any, Tensor]]]:
-    """The fast pass over `variables(model)`, from normalised images to logits.
+    weights: Mapping[str, Tensor],
+    images: Tensor,
+    size: int,
+    version: int,
+    classes: int,
+    training: bool,
+    total: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The fast pass over weights by path, from normalised images (float32 or bfloat16) to logits (float32).
 
-    Returns the logits and, when training, each moving statistic with the value to assign to it after the step.
+    Images may have any height and width that 4 divides. `total` sums a tensor over all workers, with a gradient;
+    where it is given, batch normalisation takes its statistics over the images of all of them.
+
+    Returns the logits and, when training, each moving statistic by path with its value after the step.
     """
-    layers = _FastLayers(weights, training)
+    layers = _FastLayers(weights, training, total)
     logits = network(layers, images, size, version, classes)
     return logits, layers.moving

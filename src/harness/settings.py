@@ -67,6 +67,12 @@ class Training:
     weight_decay: Annotated[float, _range(0)]
     label_smoothing: Annotated[float, _range(0, 1, below=True)]
     augment: Annotated[bool, _one_of(True, False)]
+    alternate_flips: Annotated[bool, _one_of(True, False)]
+    small_epochs: Annotated[float, _range(0)]
+    small_resolution: Annotated[int, _one_of(8, 12, 16, 20, 24, 28, 32)]
+    precision: Annotated[str, _one_of("float32", "tensorfloat32", "bfloat16")]
+    xla: Annotated[bool, _one_of(True, False)]
+    sync_batch_norm: Annotated[bool, _one_of(True, False)]
     num_data_batches: Annotated[int, _range(1, 5)]
     validation_images: Annotated[int, _range(1)]
     seed: Annotated[int, _range(0, 2**32 - 1)]
@@ -80,7 +86,8 @@ class Mode:
     runner: Annotated[str, _one_of("auto", "process", "container")]
     threads: Annotated[int, _range(0, 1024)]
     instance_type: Annotated[str, Rule("an instance type's name", bool, lambda _: "local_cpu")]
-    instance_count: Annotated[int, Rule("1: several workers are not in this version", [1].__contains__, lambda _: 1)]
+    instance_count: Annotated[int, _range(1, 64)]
+    checkpoint_seconds: Annotated[float, _range(0)]
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class Config:
     comet: Comet
     runs_folder: str
     publish: str | None
+    resume: str | None
 
 
 def check(raw: dict[str, Any]) -> Config:
@@ -123,18 +131,31 @@ def check(raw: dict[str, Any]) -> Config:
     mode, data, comet = (
         section(kind, raw[kind.__name__.lower()], f"{kind.__name__.lower()}.") for kind in (Mode, Data, Comet)
     )
-    for name in ("runs_folder", "publish"):
-        if not (isinstance(raw[name], str) and raw[name]) and (name, raw[name]) != ("publish", None):
+    for name in ("runs_folder", "publish", "resume"):
+        if not (isinstance(raw[name], str) and raw[name]) and (name == "runs_folder" or raw[name] is not None):
             raise ChangeSetting(
                 f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{verb()} {name}=runs"
             )
-    if training.warmup_epochs > training.epochs:
+    if training.batch_size % mode.instance_count:
         raise ChangeSetting(
-            f"warmup_epochs={training.warmup_epochs} is longer than epochs={training.epochs}",
-            legal=f"0 to {training.epochs}",
-            command=f"{verb()} epochs={training.epochs} warmup_epochs={training.epochs / 10:g}",
+            f"batch_size={training.batch_size} does not go into mode.instance_count={mode.instance_count} equal parts",
+            legal=f"multiples of {mode.instance_count}",
+            command=f"{verb()} batch_size={mode.instance_count * max(1, training.batch_size // mode.instance_count)}",
         )
-    return Config(training, mode, data, comet, raw["runs_folder"], raw["publish"])
+    if training.xla and mode.instance_count > 1:
+        raise ChangeSetting(
+            f"xla=true cannot compile a step that mode.instance_count={mode.instance_count} workers share",
+            legal="xla=false, or one instance",
+            command=f"{verb()} xla=false",
+        )
+    for name in ("warmup_epochs", "small_epochs"):
+        if getattr(training, name) > training.epochs:
+            raise ChangeSetting(
+                f"{name}={getattr(training, name)} is longer than epochs={training.epochs}",
+                legal=f"0 to {training.epochs}",
+                command=f"{verb()} epochs={training.epochs} {name}={training.epochs / 10:g}",
+            )
+    return Config(training, mode, data, comet, raw["runs_folder"], raw["publish"], raw["resume"])
 
 
 def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
@@ -166,9 +187,9 @@ def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
 
 
 def threads(mode: Mode) -> int:
-    """The number of threads that a run takes: the given one, or one for each core that this process may use."""
+    """The threads of each worker: the given number, or its share of the cores that this process may use."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return mode.threads or available or 1
+    return mode.threads or max(1, (available or 1) // mode.instance_count)
 
 
 def verb() -> str:

@@ -1,7 +1,8 @@
 """The training program, the same in a process, a container and on SageMaker: `python -m harness.worker BASE`.
 
 BASE is laid out like /opt/ml. The worker checks code, lock and data against the plan, trains, and leaves a record;
-where it fails it leaves `failure`, SageMaker's own file for the reason, and a record that says so too.
+where it fails it leaves `failure`, SageMaker's own file for the reason, and a record that says so too. Of several
+workers of one job the first one leaves all that, the others only what went wrong with them.
 """
 
 import json
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import atomic, bundle, environment, plan, record
+from harness import atomic, bundle, environment, plan, record, workers
 from harness.errors import HarnessError, ReadRecord
 from harness.folders import JobFolder
 from harness.settings import Training
@@ -27,14 +28,15 @@ def main(base: str) -> int:
     """Run the plan that lies in the code channel; 0 where it completed, 1 where it failed."""
     job = JobFolder(Path(base))
     _become_owner(job.plan)
-    signal.signal(signal.SIGTERM, _stopped)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop)
     for folder in (job.model.parent, job.output, job.checkpoints):
         folder.mkdir(parents=True, exist_ok=True)
     planned = plan.from_json(plan.RunPlan, json.loads(job.plan.read_text()))
     print(f"worker {planned.run_id}", flush=True)  # the launcher's own talk ends here
     found: dict[str, Any] = {"started": _now(), "seconds": {}}
     try:
-        _train(job, planned, found)
+        _train(job, planned, found, stop)
     except BaseException as error:
         reason = _reason(error)
         if not isinstance(error, HarnessError):
@@ -47,7 +49,20 @@ def main(base: str) -> int:
     return 0
 
 
-def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any]) -> None:
+class _Stop:
+    """SIGTERM's handler: while there is nothing to save it ends the program, later it tells the training."""
+
+    def __init__(self) -> None:
+        self.orderly = False
+        self.reason: str | None = None
+
+    def __call__(self, signum: int, frame: object) -> None:
+        self.reason = f"stopped by {signal.Signals(signum).name}"
+        if not self.orderly:
+            raise ReadRecord(self.reason)
+
+
+def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _Stop) -> None:
     """Verify, train, save. `found` gathers the record's fields as they become known."""
     threads = planned.placement.threads
     files = bundle.received(job.code)
@@ -63,7 +78,9 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any]) -> None
     sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None makes their import fail
     from harness import checkpoint, dataset, fit
 
+    own = workers.read(job.resources)
     gpus = fit.devices()
+    strategy = workers.strategy(own)
     found["environment"] = environment.describe(threads, job.code / bundle.LOCK, gpus, deterministic=True)
     clock = _lap(found, "import", clock)
 
@@ -80,21 +97,33 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any]) -> None
     epochs: list[dict[str, Any]] = []
 
     def report(values: dict[str, Any]) -> None:
+        if not own.chief:
+            return
         print(_line(values), flush=True)
-        if "epoch" in values:
+        if "epoch" in values and "progress" not in values:
             epochs.append(values)
             atomic.write(job.metrics, _csv(epochs))
 
-    outcome = fit.train(config, data, report, job.checkpoints, planned.experiment_id)
+    keeper = fit.Keeper(job.checkpoints, planned.experiment_id, planned.placement.checkpoint_seconds, own.chief)
+    stop.orderly = True
+    outcome = fit.train(config, data, report, keeper, lambda: stop.reason, strategy)
     found["seconds"] |= {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()}
+    if len(set(outcome.worker_weights)) > 1:
+        raise ReadRecord(f"the workers ended with different weights: {', '.join(outcome.worker_weights)}")
+    if not own.chief:  # Docker Compose and SageMaker end all workers when one has ended
+        workers.wait_for_all(strategy)
+        return
     clock = time.perf_counter()
     atomic.write(job.metrics, _csv(outcome.epochs))
+    atomic.write(job.predictions, _predictions(data.test_labels, outcome))
     checkpoint.save(outcome.model, job.model)
     found["weights"] = checkpoint.weight_digest(outcome.model)
-    found["artifacts"] = {path.name: atomic.sha256(path) for path in (job.model, job.metrics)}
+    found["worker_weights"] = tuple(outcome.worker_weights)
+    found["artifacts"] = {path.name: atomic.sha256(path) for path in (job.model, job.metrics, job.predictions)}
     found["results"] = record.Results(**outcome.results(), class_names=data.class_names)
     _lap(found, "save", clock)
     atomic.write(job.record, plan.dumps(record.of(planned, **found, status="completed", finished=_now())))
+    workers.wait_for_all(strategy)
 
 
 def _line(values: dict[str, Any]) -> str:
@@ -110,6 +139,13 @@ def _csv(epochs: list[dict[str, Any]]) -> str:
     return "".join(",".join(row) + "\n" for row in rows)
 
 
+def _predictions(labels: Any, outcome: Any) -> str:
+    """A row for each test image, in the order of the test batch: its label, the class found, its loss in nats."""
+    rows = zip(labels, outcome.predicted, outcome.losses, strict=True)
+    lines = (f"{at},{label},{found},{loss:.6g}\n" for at, (label, found, loss) in enumerate(rows))
+    return "".join(("image,label,predicted,loss\n", *lines))
+
+
 def _lap(found: dict[str, Any], phase: str, since: float) -> float:
     now = time.perf_counter()
     found["seconds"][phase] = round(now - since, 3)
@@ -123,10 +159,6 @@ def _become_owner(path: Path) -> None:
         os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
-
-
-def _stopped(signum: int, frame: object) -> None:
-    raise ReadRecord(f"stopped by {signal.Signals(signum).name}")
 
 
 def _reason(error: BaseException) -> str:

@@ -20,7 +20,8 @@ from harness.folders import RunFolder
 from harness.launch import Ended, engine
 from harness.provenance import without_secrets
 
-HOST = "algo-1"  # the SDK's name for the only container
+HOST = "algo-1"  # the SDK's name for the first container, the chief; the second is algo-2
+SERVICE = "com.docker.compose.service"  # the label with that name
 NO_CONTAINER = "the SageMaker SDK started no container; log.txt has its words"
 COMPOSE_FILE = "docker-compose.yaml"
 SETTINGS = str(Path(__file__).with_name("sagemaker.yaml"))
@@ -38,10 +39,10 @@ SDK_ENVIRONMENT = {
 
 
 class Container:
-    """One worker container. The SDK's import begins at once; its process ends with this one, whatever ends it."""
+    """Worker containers. The SDK's import begins at once; its process ends with this one, whatever ends it."""
 
-    def __init__(self, image: str) -> None:
-        self._image = image
+    def __init__(self, image: str, count: int = 1) -> None:
+        self._image, self._count = image, count
         self._project: str | None = None
         self._child = subprocess.Popen(
             [sys.executable, "-m", "harness.launch.sdk"],
@@ -67,6 +68,7 @@ class Container:
             "checkpoints": str(run.checkpoints.resolve()),
             "image": self._image,
             "project": self._project,
+            "instances": str(self._count),
         }
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe
@@ -77,21 +79,31 @@ class Container:
         """SIGTERM, or SIGKILL, to the container's process 1."""
         assert self._project is not None
         running = engine.containers(self._project, "status=running")
-        # Until the worker runs, process 1 is the SDK's shell script, which is deaf to SIGTERM and has nothing to save.
-        deaf = running and "harness.worker" not in engine.docker("top", running[0], "-o", "pid,args").stdout
-        wanted = "KILL" if at_once or deaf else "TERM"
-        if not running or engine.docker("kill", "--signal", wanted, *running).returncode:
+        if not running or any(
+            engine.docker("kill", "--signal", self._wanted(one, at_once), one).returncode for one in running
+        ):
             self._end_sdk()
 
+    def _wanted(self, container: str, at_once: bool) -> str:
+        # Until the worker runs, process 1 is the SDK's shell script, which is deaf to SIGTERM and has nothing to save.
+        deaf = "harness.worker" not in engine.docker("top", container, "-o", "pid,args").stdout
+        return "KILL" if at_once or deaf else "TERM"
+
     def finish(self) -> Ended:
-        """How the container ended, by Docker's own account; then remove it, the network and the SDK's files."""
+        """How the containers ended, by Docker's own account; then remove them, the network and the SDK's files.
+
+        The first one that failed is the one that counts.
+        """
         self._end_sdk()
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdout.close()
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
         containers = self._containers()
-        code, reason = judge(_state(containers), self._child.returncode)
+        host, state = first_failed([_inspected(one) for one in containers])
+        code, reason = judge(state, self._child.returncode)
+        if host != HOST and code:
+            reason = f"worker {host} of {self._count}: {reason or self._failure(host) or f'it ended with {code}'}"
         if containers:
             engine.docker("rm", "--force", "--volumes", *containers, timeout=60)
         engine.remove_network()
@@ -101,6 +113,10 @@ class Container:
         if not output.exists():  # the SDK has put it away
             output = self._run.job / "artifacts" / "output"
         return Ended(code, reason, self._run.job / "model", output)
+
+    def _failure(self, host: str) -> str | None:
+        failure = self._run.job / host / "output" / "failure"
+        return failure.read_text() if failure.exists() else None
 
     def _containers(self) -> list[str]:
         if self._project is None:
@@ -129,13 +145,24 @@ class Container:
         )
 
 
-def _state(containers: list[str]) -> dict[str, Any]:
-    """What Docker knows of the container; empty where there is none."""
-    if not containers:
-        return {}
-    found = engine.docker("inspect", "--format", "{{json .State}}", containers[0])
-    state: dict[str, Any] = json.loads(found.stdout) if found.returncode == 0 else {}
-    return state
+def _inspected(container: str) -> tuple[str, dict[str, Any]]:
+    """The SDK's name for a container, and what Docker knows of its state."""
+    found = engine.docker(
+        "inspect", "--format", f'{{{{index .Config.Labels "{SERVICE}"}}}} {{{{json .State}}}}', container
+    )
+    host, _, state = found.stdout.partition(" ")
+    return (host, json.loads(state)) if found.returncode == 0 else (HOST, {})
+
+
+def first_failed(containers: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+    """Of containers by host and state the one that failed first; the chief where none did. No state: there is none.
+
+    Docker Compose ends the others when one has ended, so that they seem to have failed too.
+    """
+    failed = [(host, state) for host, state in containers if state.get("ExitCode") and state["Status"] == "exited"]
+    if failed:
+        return min(failed, key=lambda each: str(each[1]["FinishedAt"]))
+    return min(containers, key=lambda each: each[0], default=(HOST, {}))
 
 
 def judge(state: dict[str, Any], sdk_code: int) -> tuple[int, str | None]:

@@ -27,9 +27,9 @@ def choose(mode: Mode, say: Callable[[str], None]) -> tuple[Runner, Placement]:
     image = engine.image_name(ROOT)
     reason = "asked for" if mode.runner == "process" else _obstacle(mode.runner, image, say)
     if reason is not None:
-        return Process(), _placement(mode, "process", reason, None, None)
+        return Process(mode.instance_count), _placement(mode, "process", reason, None, None)
     why = "asked for" if mode.runner == "container" else "a Docker engine answers and has the image"
-    return Container(image), _placement(mode, "container", why, image, engine.image_id(image))
+    return Container(image, mode.instance_count), _placement(mode, "container", why, image, engine.image_id(image))
 
 
 def _obstacle(runner: str, image: str, say: Callable[[str], None]) -> str | None:
@@ -56,5 +56,14 @@ def _obstacle(runner: str, image: str, say: Callable[[str], None]) -> str | None
 
 
 def _placement(mode: Mode, runner: str, reason: str, image: str | None, image_id: str | None) -> Placement:
-    threads = settings.threads(mode)
-    return Placement(mode.name, runner, reason, threads, mode.instance_count, mode.instance_type, image, image_id)
+    return Placement(
+        mode.name,
+        runner,
+        reason,
+        settings.threads(mode),
+        mode.instance_count,
+        mode.instance_type,
+        mode.checkpoint_seconds,
+        image,
+        image_id,
+    )

@@ -41,7 +41,7 @@ def main() -> None:
         training_mode=Mode.LOCAL_CONTAINER,
         training_image=job["image"],
         source_code=SourceCode(source_dir=job["bundle"], command=COMMAND),
-        compute=Compute(instance_type="local_cpu", instance_count=1),
+        compute=Compute(instance_type="local_cpu", instance_count=int(job["instances"])),
         local_container_root=job["root"],
         base_job_name="harness",
     )

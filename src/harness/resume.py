@@ -1,0 +1,90 @@
+"""Going on with a run that was stopped or failed: its own plan, its own code, its newest checkpoint, in a new run."""
+
+import json
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from harness import bundle
+from harness.errors import ChangeSetting, PreparePlace
+from harness.folders import RunFolder
+from harness.plan import DatasetId, RunPlan, from_json
+from harness.settings import Training
+
+FIXED = {field.name for field in fields(Training)} | {"scale", "experiment"}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The run to go on with: its folder, its plan, and the code that it trained with, by path in the bundle."""
+
+    run: RunFolder
+    plan: RunPlan
+    files: dict[str, bytes]
+
+    @property
+    def training(self) -> Training:
+        """The settings that it trains with."""
+        return Training(**self.plan.experiment.config)  # type: ignore[arg-type]  # checked when the plan was made
+
+    def check_data(self, found: DatasetId) -> None:
+        """Refuse other data than the run trains on.
+
+        Raises:
+            PreparePlace: as it says.
+        """
+        planned = self.plan.experiment.dataset
+        if found != planned:
+            raise PreparePlace(
+                f"resume={self.run.path.name} trains on {planned.name} {planned.hash}, "
+                f"here is {found.name} {found.hash}",
+                legal="the data of that run",
+                command="python src/fetch.py",
+            )
+
+
+def find(runs: Path, name: str, lock_hash: str) -> Earlier:
+    """The run of that id or folder, if it can go on here. `lock_hash` is the sha256 of the training lock in use.
+
+    Raises:
+        ChangeSetting: settings of the training were typed beside `resume`.
+        PreparePlace: there is no such run, it has completed, left no checkpoint, or was made for another lock.
+    """
+    typed = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
+    if changed := sorted(typed & FIXED):
+        raise ChangeSetting(
+            f"resume={name} takes {', '.join(changed)} from the run: a training goes on as it began",
+            legal="mode, comet and folders beside resume",
+            command=f"python src/train.py resume={name}",
+        )
+    run = RunFolder(next((path for path in (runs / name, Path(name)) if (path / "plan.json").exists()), runs / name))
+    if not run.plan.exists():
+        raise PreparePlace(f"resume={name}: there is no such run", legal="a run's folder or id", command=f"ls {runs}")
+    commit = _commit(run)
+    try:
+        planned = from_json(RunPlan, json.loads(run.plan.read_text()))
+        files = bundle.received(run.code)
+    except (ValueError, OSError) as error:
+        raise PreparePlace(
+            f"resume={name}: its plan or code cannot be read by this version", command=f"git checkout {commit}"
+        ) from error
+    if bundle.code_hash(files) != planned.experiment.code or bundle.lock_hash(files) != planned.experiment.lock:
+        raise PreparePlace(f"resume={name}: {run.code} is not what the plan says any more", command=f"ls {runs}")
+    if planned.experiment.lock != lock_hash:
+        raise PreparePlace(
+            f"resume={name}: that run was made with other libraries than requirements-train.lock names now",
+            legal="the run's own lock",
+            command=f"git checkout {commit} && make venv",
+        )
+    if run.record.exists() and json.loads(run.record.read_text()).get("status") == "completed":
+        raise PreparePlace(f"resume={name}: that run has completed", legal="a stopped or failed run")
+    if not any(run.checkpoints.glob("step-*.ckpt")):
+        raise PreparePlace(f"resume={name}: that run left no checkpoint", command="python src/train.py")
+    return Earlier(run, planned, files)
+
+
+def _commit(run: RunFolder) -> str:
+    try:
+        return str(json.loads(run.plan.read_text())["provenance"]["git"]["commit"])
+    except (ValueError, KeyError, TypeError):
+        return "THE_RUN'S_COMMIT"
