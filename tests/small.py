@@ -1,12 +1,14 @@
 """What the tests of training share: TensorFlow's environment, a small configuration, and data that can be learnt."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness import environment
+from harness import environment, identity, sample
 from harness.dataset import Dataset
+from harness.plan import DatasetId
 from harness.settings import Training
 
 environment.configure(2)
@@ -54,3 +56,15 @@ def dataset(count: int = 200) -> Dataset:
     """`count` training images, 50 to validate and 70 to test, in 4 classes."""
     parts = [part for seed, size in enumerate((count, 50, 70)) for part in images(size, seed=seed)]
     return Dataset(*parts, class_names=("ash", "beech", "cedar", "date"))
+
+
+def write(folder: Path, count: int = 400) -> DatasetId:
+    """Files of CIFAR-10's format: one batch of `count` images to train and validate, and 100 to test, in 4 classes."""
+    (folder / identity.BATCHES).mkdir()
+    for seed, (path, size) in enumerate(((identity.TRAIN[0], count), (identity.TEST, 100))):
+        pixels, labels = images(size, seed=seed)
+        flat = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).reshape(size, 3072))
+        content = sample.batch_file(path, labels.tolist(), flat, [f"{number}.png" for number in range(size)])
+        (folder / path).write_bytes(content)
+    (folder / identity.META).write_bytes(sample.meta_file(count, ("ash", "beech", "cedar", "date")))
+    return identity.identify(folder, "small")

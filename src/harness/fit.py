@@ -197,7 +197,7 @@ class _Loop:
     def _steps(self, end: int) -> float:
         """The steps up to `end`; returns images per second."""
         trainer, clock = self.trainer, self.clock
-        first, began = trainer.step, time.perf_counter()
+        first, began = start = trainer.step, time.perf_counter()
         while trainer.step < end:
             stopped = trainer.advance(self.stop() is not None)
             if not clock.seconds["trace"]:  # tracing and optimising the graph says nothing about speed
@@ -215,6 +215,8 @@ class _Loop:
                 self._check_finite()  # not at each step: on a GPU it would hold up the next one
                 self._tell((trainer.step - first) * trainer.config.batch_size / (time.perf_counter() - began))
         self._check_finite()
+        if trainer.step == first:  # a resumed process had but one step to do, and traced it
+            first, began = start
         return (trainer.step - first) * trainer.config.batch_size / max(time.perf_counter() - began, 1e-9)
 
     def _tell(self, speed: float) -> None:

@@ -106,7 +106,8 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
 
     keeper = fit.Keeper(job.checkpoints, planned.experiment_id, planned.placement.checkpoint_seconds, own.chief)
     stop.orderly = True
-    outcome = fit.train(config, data, report, keeper, lambda: stop.reason, strategy)
+    with workers.loss_told(own):
+        outcome = fit.train(config, data, report, keeper, lambda: stop.reason, strategy)
     found["seconds"] |= {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()}
     if len(set(outcome.worker_weights)) > 1:
         raise ReadRecord(f"the workers ended with different weights: {', '.join(outcome.worker_weights)}")

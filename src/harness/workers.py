@@ -3,13 +3,18 @@
 SageMaker names the hosts in a file; TensorFlow wants them in TF_CONFIG.
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import ReadRecord
+
 PORT = 2222  # where a host is named without one
+GONE = ("UnavailableError", "AbortedError", "DeadlineExceededError")  # what TensorFlow raises for a lost worker
 Strategy = Any  # TensorFlow ships no types
 
 
@@ -53,6 +58,21 @@ def strategy(workers: Workers) -> Strategy | None:
     task = {"type": "worker", "index": workers.hosts.index(workers.current)}
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
     return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@contextlib.contextmanager
+def loss_told(workers: Workers) -> Iterator[None]:
+    """Of TensorFlow's many words about a worker that does not answer, make one line.
+
+    Raises:
+        ReadRecord: another worker is gone.
+    """
+    try:
+        yield
+    except Exception as error:  # TensorFlow's kinds, which cannot be named before it is imported
+        if len(workers.hosts) == 1 or type(error).__name__ not in GONE:
+            raise
+        raise ReadRecord(f"{workers.current} lost another of the {len(workers.hosts)} workers: it has ended") from error
 
 
 def gather(together: Strategy | None, text: str) -> list[str]:
