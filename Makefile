@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train test check lock upgrade image base-image venv clean
+.PHONY: help train test check lock upgrade image base-image venv torch clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
 	@echo "make lock         requirements*.txt into requirements*.lock, versions kept; make upgrade moves them"
+	@echo "make torch        PyTorch for the benchmarks, in benchmarks/.venv; PIP_EXTRA_INDEX_URL names its CPU index"
 	@echo "make clean        remove caches (never data/ or runs/)"
 
 train: .venv/installed
@@ -33,6 +34,13 @@ venv: .venv/installed
 
 .venv/installed: requirements.lock
 	@MAKECMDGOALS="$(MAKECMDGOALS)" sh tools/venv.sh "$(PYTHON)"
+
+torch: benchmarks/.venv/installed
+
+benchmarks/.venv/installed: benchmarks/requirements-torch.lock .venv/installed
+	@.venv/bin/python -m venv --clear benchmarks/.venv
+	@benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 lock: .venv/installed
 	@$(IN_VENV) python tools/lock.py

@@ -36,7 +36,7 @@ environment.configure(plan["placement"]["threads"])
 from harness import dataset, fit
 training = settings.Training(**plan["experiment"]["config"])
 data = dataset.load(Path(sys.argv[2]), training.num_data_batches, training.validation_images, training.seed)
-print(fit.train(training, data, lambda values: None, None, "bare").test.accuracy)
+print(fit.train(training, data, lambda values: None).test.accuracy)
 """
 
 SDK = """

@@ -131,9 +131,10 @@ def test_a_resumed_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit.train(small.training(), small.dataset(), break_in_the_second_epoch, fit.Keeper(tmp_path, PLAN, 60))
+        fit.train(small.training(), small.dataset(), break_in_the_second_epoch, fit.Keeper(tmp_path, PLAN, 0.0))
+    (tmp_path / "step-000000012.ckpt").unlink()
     resumed, reports = run(tmp_path)
-    assert reports[0] == {"note": "resumed after step 6 of 12"}
+    assert reports[0] == {"note": "resumed after step 11 of 12"}
     assert checkpoint.weight_digest(resumed.model) == checkpoint.weight_digest(outcome[0].model)
     assert [line["train_loss"] for line in resumed.epochs] == [line["train_loss"] for line in outcome[0].epochs]
     again, reports = run(tmp_path)  # finished: nothing is left but the test
@@ -182,3 +183,74 @@ def test_evaluation_counts_each_image_once_whatever_the_batches(outcome: Any, mo
         np.testing.assert_array_equal(found.confusion.sum(1), np.bincount(labels, minlength=4))  # rows are true
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
         assert found.loss == pytest.approx(float(loss), rel=1e-4)
+
+
+def test_small_images_come_first_and_change_what_is_learnt_as_do_alternate_flips(outcome: Any) -> None:
+    digests = {checkpoint.weight_digest(outcome[0].model)}
+    for changes in ({"small_epochs": 0.5}, {"alternate_flips": True}):
+        result, _ = run(**changes)
+        assert np.isfinite(result.test.loss)
+        digests.add(checkpoint.weight_digest(result.model))
+    assert len(digests) == 3
+
+
+def test_a_shrunk_batch_is_the_batch_at_that_size_and_costs_as_much_less() -> None:
+    trainer = step.Trainer(small.training(small_epochs=0.5, augment=False), small.dataset())
+    at = tf.constant(0, tf.int64)
+    trainer._begin(0)
+    whole, labels = trainer._batch(at, 32)
+    shrunk, same = trainer._batch(at, 16)
+    np.testing.assert_allclose(shrunk, tf.nn.avg_pool2d(whole, 2, 2, "VALID"), atol=1e-5)
+    np.testing.assert_array_equal(labels, same)
+    assert trainer.small_steps == 3
+    assert [trainer.work(done) for done in (0, 3, 12)] == [0, 0.75, 9.75]
+
+
+def test_two_epochs_of_alternate_flips_show_each_image_both_ways() -> None:
+    coins = np.array([True, False, True])
+    first, second, third = (augment.alternate(coins, tf.constant(epoch, tf.int64)).numpy() for epoch in range(3))
+    np.testing.assert_array_equal(first, coins)
+    np.testing.assert_array_equal(second, ~coins)
+    np.testing.assert_array_equal(third, coins)
+
+
+@pytest.mark.slow  # XLA compiles for many seconds
+@pytest.mark.parametrize(("changes", "tolerance"), [({"precision": "bfloat16"}, 0.3), ({"xla": True}, 0.02)])
+def test_bfloat16_and_xla_learn_the_same_thing(changes: dict[str, Any], tolerance: float, outcome: Any) -> None:
+    result, _ = run(epochs=1, warmup_epochs=1.0, **changes)
+    expected, _ = run(epochs=1, warmup_epochs=1.0)
+    assert result.epochs[0]["train_loss"] == pytest.approx(expected.epochs[0]["train_loss"], abs=tolerance)
+    assert all(weight.dtype == "float32" for weight in result.model.weights)
+
+
+def test_states_are_kept_by_time_and_at_the_end(tmp_path: Path) -> None:
+    fit.train(small.training(), small.dataset(), lambda line: None, fit.Keeper(tmp_path, PLAN, 1e9))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000012.ckpt"]
+    written: list[str] = []
+    keeper = fit.Keeper(tmp_path / "every", PLAN, 0.0)
+    fit.train(
+        small.training(epochs=1),
+        small.dataset(),
+        lambda line: None,
+        keeper,
+        lambda: written.extend(path.name for path in keeper.folder.glob("*")),  # type: ignore[func-returns-value]
+    )
+    assert {f"step-{number:09d}.ckpt" for number in range(1, 6)} <= set(written)
+
+
+def test_a_training_that_is_asked_to_stop_keeps_its_state_and_says_why(tmp_path: Path) -> None:
+    asked = iter([None, None, "stopped by a test"])
+    last: list[str | None] = []
+
+    def stop() -> str | None:
+        last.append(next(asked, "stopped by a test"))
+        return last[-1]
+
+    with pytest.raises(ReadRecord, match="stopped by a test"):
+        fit.train(small.training(), small.dataset(), lambda line: None, fit.Keeper(tmp_path, PLAN, 1e9), stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.ckpt"]
+
+
+def test_only_one_worker_writes_states(tmp_path: Path) -> None:
+    fit.train(small.training(epochs=1), small.dataset(), lambda line: None, fit.Keeper(tmp_path, PLAN, 0.0, False))
+    assert not list(tmp_path.iterdir())

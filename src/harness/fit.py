@@ -172,7 +172,7 @@ class _Loop:
             self.report(dict(self.epochs[-1]))
         self._keep()
         # the model's own inference, so that the saved file gives the same counts
-        infer = _inference(trainer.model)
+        infer = inference(trainer.model)
         test, losses, predicted = evaluate(infer, self.data.test_images, self.data.test_labels)
         clock.lap("evaluate")
         self.report({"test_loss": test.loss, "test_accuracy": test.accuracy})
@@ -258,7 +258,7 @@ class _Loop:
             )
 
 
-def _inference(model: keras.Model) -> Callable[[Array], Array]:
+def inference(model: keras.Model) -> Callable[[Array], Array]:
     """The model's own inference: logits of uint8 images [n, 32, 32, 3]."""
     infer = tf.function(
         lambda images: model(images, training=False),
