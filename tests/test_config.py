@@ -33,8 +33,8 @@ def test_a_scale_or_a_scalar_on_the_command_line_wins_over_the_mode(monkeypatch)
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")))
 @pytest.mark.parametrize("mode", ["local", "cloud"])
 def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(recipe, mode, monkeypatch):
-    found = compose(f"mode={mode}", f"+experiment={recipe}", "epochs=9", monkeypatch=monkeypatch)
-    assert found.training.epochs == 9
+    found = compose(f"mode={mode}", f"+experiment={recipe}", "epochs=99", monkeypatch=monkeypatch)
+    assert found.training.epochs == 99
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,11 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("mode.runer=process", "mode.runner", "mode.runner=process"),
         ("data.on_missing=ask", "sample | fail", "data.on_missing="),
         ("warmup_epochs=50", "0 to", "warmup_epochs="),
+        ("small_epochs=50", "0 to", "small_epochs="),
+        ("small_resolution=30", "28 | 32", "small_resolution=32"),
+        ("precision=float16", "bfloat16", "precision=bfloat16"),
+        ("mode.instance_count=3", "multiples of 3", "batch_size=126"),
+        ("resume=''", "a folder's path", "resume="),
         ("runs_folder=null", "path", "runs_folder="),
         ("epochs=[", "", "--help"),
     ],

@@ -15,7 +15,14 @@ from harness.launch.process import Process
 from harness.settings import Mode
 
 ROOT = SOURCE.parent
-MODE = Mode(name="local", runner="auto", threads=2, instance_type="local_cpu", instance_count=1)
+MODE = Mode(
+    name="local",
+    runner="auto",
+    threads=2,
+    instance_type="local_cpu",
+    instance_count=1,
+    checkpoint_seconds=60.0,
+)
 ENGINE = """#!/bin/sh
 echo "$*" >>"$0.asked"
 case "$1 $2" in
@@ -29,7 +36,7 @@ esac
 @pytest.fixture
 def container(monkeypatch):
     """Stands in for the container's launcher, which would start the SDK; the image that it got."""
-    monkeypatch.setattr(places, "Container", lambda image: image)
+    monkeypatch.setattr(places, "Container", lambda image, count: image)
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ class _Loop:
         self.trainer, self.data, self.report, self.keeper, self.stop = trainer, data, report, keeper, stop
         self.clock = Clock()
         self.epochs: list[dict[str, Any]] = []
-        self.kept = -1  # the step of the last checkpoint
+        self.kept = (-1, 0)  # steps and epochs done at the last checkpoint
         self.resumed = 0  # the step that this process began at
         self.began = self.told = self.saved = time.perf_counter()
 
@@ -191,7 +191,8 @@ class _Loop:
             raise ReadRecord(f"the workers found checkpoints of different steps: {', '.join(sorted(steps))}")
         if found:
             self.trainer.restore(found.step, found.arrays)
-            self.epochs, self.kept, self.resumed = found.epochs, found.step, found.step
+            self.epochs, self.resumed = found.epochs, found.step
+            self.kept = (found.step, len(found.epochs))
             self.report({"note": f"resumed after step {found.step} of {self.trainer.steps}"})
 
     def _steps(self, end: int) -> float:
@@ -235,9 +236,10 @@ class _Loop:
         )
 
     def _keep(self) -> None:
-        """Write a checkpoint, unless the last one is of this step."""
+        """Write a checkpoint, unless the last one holds all that is done."""
         trainer, keeper = self.trainer, self.keeper
-        if keeper is None or self.kept == trainer.step:
+        done = (trainer.step, len(self.epochs))
+        if keeper is None or self.kept == done:
             return
         self._check_finite()
         self.clock.lap("train")
@@ -247,7 +249,7 @@ class _Loop:
             )
             checkpoint.write(keeper.folder, state)
         self.clock.lap("checkpoint")
-        self.kept, self.saved = trainer.step, time.perf_counter()
+        self.kept, self.saved = done, time.perf_counter()
 
     def _check_finite(self) -> None:
         trainer = self.trainer
@@ -284,8 +286,15 @@ def evaluate(infer: Callable[[Array], Array], images: Array, labels: Array) -> t
 
 
 def devices() -> list[str]:
-    """Names of the GPUs that TensorFlow sees; their memory is then taken as it is needed, not all at once."""
-    gpus = tf.config.list_physical_devices("GPU")
+    """The GPUs that TensorFlow sees, each with what its bits depend on: model, compute capability, CUDA and cuDNN.
+
+    Their memory is then taken as it is needed, not all at once.
+    """
+    gpus, built = tf.config.list_physical_devices("GPU"), tf.sysconfig.get_build_info()
+    versions = ", ".join(f"{name} {built.get(f'{name}_version')}" for name in ("cuda", "cudnn"))
+    found = []
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return [str(tf.config.experimental.get_device_details(gpu)["device_name"]) for gpu in gpus]
+        details = tf.config.experimental.get_device_details(gpu)
+        found.append(f"{details.get('device_name')}, capability {details.get('compute_capability')}, {versions}")
+    return found
