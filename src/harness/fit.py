@@ -126,19 +126,26 @@ def train(
         PreparePlace: the keeper's folder belongs to another plan.
         OSError: a checkpoint could not be written.
     """
+    clock = Clock()
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(config.precision == "tensorfloat32")
-    return _Loop(Trainer(config, data, strategy), data, report, keeper, stop).run()
+    return _Loop(Trainer(config, data, strategy), data, report, keeper, stop, clock).run()
 
 
 class _Loop:
     """One training: its trainer, its clock, and the reports of the epochs done."""
 
     def __init__(
-        self, trainer: Trainer, data: "Dataset", report: Report, keeper: Keeper | None, stop: Callable[[], str | None]
+        self,
+        trainer: Trainer,
+        data: "Dataset",
+        report: Report,
+        keeper: Keeper | None,
+        stop: Callable[[], str | None],
+        clock: Clock,
     ) -> None:
         self.trainer, self.data, self.report, self.keeper, self.stop = trainer, data, report, keeper, stop
-        self.clock = Clock()
+        self.clock = clock
         self.epochs: list[dict[str, Any]] = []
         self.kept = (-1, 0)  # steps and epochs done at the last checkpoint
         self.resumed = 0  # the step that this process began at
