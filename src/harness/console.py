@@ -155,13 +155,12 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
     """The last lines of a run: what came out, of what, and where it is."""
     dataset = record.experiment.dataset
     say("")
-    if record.results is None:
+    if record.status != "completed":
         say(f"FAILED    {record.reason}")
         say(f"log       {run.log}")
         if any(run.checkpoints.glob("step-*.ckpt")):
             say(f"resume    python src/train.py resume={run.path.name}")
-    else:
-        results = record.results
+    if (results := record.results) is not None:
         say(f"accuracy  validation {results.validation_accuracy:.4f}, test {results.test_accuracy:.4f}")
         say(f"weights   {record.weights}")
     say(f"dataset   {dataset.name} {dataset.hash}{' (bundled sample, not CIFAR-10)' if dataset.sample else ''}")

@@ -112,7 +112,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     if len(set(outcome.worker_weights)) > 1:
         raise ReadRecord(f"the workers ended with different weights: {', '.join(outcome.worker_weights)}")
     if not own.chief:  # Docker Compose and SageMaker end all workers when one has ended
-        workers.wait_for_all(strategy)
+        workers.wait_for_all(own, strategy)
         return
     clock = time.perf_counter()
     atomic.write(job.metrics, _csv(outcome.epochs))
@@ -124,7 +124,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     found["results"] = record.Results(**outcome.results(), class_names=data.class_names)
     _lap(found, "save", clock)
     atomic.write(job.record, plan.dumps(record.of(planned, **found, status="completed", finished=_now())))
-    workers.wait_for_all(strategy)
+    workers.wait_for_all(own, strategy)
 
 
 def _line(values: dict[str, Any]) -> str:
@@ -176,4 +176,6 @@ def _now() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # TensorFlow takes long to be torn down, and the end of one worker for the failure of another

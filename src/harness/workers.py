@@ -6,6 +6,7 @@ SageMaker names the hosts in a file; TensorFlow wants them in TF_CONFIG.
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from harness.errors import ReadRecord
 
+PARTING = 1.0  # seconds that the chief stays after the others have been told to go
 PORT = 2222  # where a host is named without one
 GONE = ("UnavailableError", "AbortedError", "DeadlineExceededError")  # what TensorFlow raises for a lost worker
 Strategy = Any  # TensorFlow ships no types
@@ -90,6 +92,8 @@ def gather(together: Strategy | None, text: str) -> list[str]:
     return [bytes(row.tolist()).decode().strip() for row in rows]
 
 
-def wait_for_all(together: Strategy | None) -> None:
-    """Return when every worker has come here."""
-    gather(together, "")
+def wait_for_all(workers: Workers, together: Strategy | None) -> None:
+    """Return when every worker has come here; in the chief, a moment later, for the others' messages go through it."""
+    if len(workers.hosts) > 1:
+        gather(together, "")
+        time.sleep(PARTING if workers.chief else 0)

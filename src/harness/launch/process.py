@@ -73,6 +73,9 @@ class Process:
         if len(self._children) < self._count:
             self._signal(signal.SIGKILL)
             return Ended(1, None, chief.model.parent, chief.failure.parent)
+        for other in self._children[1:]:  # the chief's pipe has closed; they are about to end too
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                other.wait(LOST)
         self._signal(signal.SIGKILL)
         codes = [child.wait() for child in self._children]
         assert self._children[0].stdout is not None
