@@ -30,12 +30,11 @@ def configure(threads: int) -> None:
     """Set what TensorFlow reads when it loads; call it before that.
 
     oneDNN is off by default on processors without AVX-512, where it doubles the speed; threads change the order of
-    additions and so the bits. Operations run one after the other, each on all threads: two at a time lose speed where
-    other programs want the cores too.
+    additions and so the bits. Two operations at a time, each on all threads, fill each other's gaps.
     """
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(min(threads, 2))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
