@@ -58,6 +58,8 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("mode.runer=process", "mode.runner", "mode.runner=process"),
         ("data.on_missing=ask", "sample | fail", "data.on_missing="),
         ("warmup_epochs=50", "0 to", "warmup_epochs="),
+        ("optimizer=adam", "sgd | muon", "optimizer="),
+        ("crop=20", "at most 16", "crop=16"),
         ("small_epochs=50", "0 to", "small_epochs="),
         ("small_resolution=30", "28 | 32", "small_resolution=32"),
         ("precision=float16", "bfloat16", "precision=bfloat16"),

@@ -24,7 +24,7 @@ KILLS = 4  # of each training
 VARIANTS: dict[str, dict[str, Any]] = {
     "v1": {},
     "v2, alternate flips": {"resnet_version": 2, "alternate_flips": True},
-    "small images first": {"small_epochs": 3.5, "nesterov": False},
+    "small images first": {"small_epochs": 3.5, "nesterov": False, "optimizer": "muon"},
 }
 pytestmark = pytest.mark.slow  # some thirty trainings
 

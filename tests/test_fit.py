@@ -7,7 +7,7 @@ import small  # sets TensorFlow's environment: before harness.fit
 
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip
-from harness import augment, checkpoint, fit, resnet, step  # isort: skip
+from harness import augment, checkpoint, fit, optimizer, resnet, step  # isort: skip
 from harness.errors import ChangeSetting, ReadRecord  # isort: skip
 
 PLAN = "a" * 64
@@ -50,11 +50,47 @@ def test_two_steps_are_keras_gradients_and_sgd_as_printed(version: int, nesterov
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=2e-5, rtol=2e-4, err_msg=ours.path)
 
 
-def test_every_augmented_image_is_a_shifted_and_perhaps_mirrored_window() -> None:
+def test_muon_turns_kernels_by_its_rate_along_orthogonal_matrices_and_leaves_the_rest_to_sgd() -> None:
+    changes = {"augment": False, "weight_decay": 0.01, "warmup_epochs": 0.3, "muon_rate": 0.02}
+    ours = step.Trainer(small.training(optimizer="muon", **changes), small.dataset())
+    sgd = step.Trainer(small.training(**changes), small.dataset())
+    before = ours.arrays()
+    ours.advance()
+    sgd.advance()
+    after, by_sgd = ours.arrays(), sgd.arrays()
+    turned = 0
+    for name in (name for name in after if name.startswith("weights/")):
+        if after[name].ndim < 4:
+            np.testing.assert_array_equal(after[name], by_sgd[name], name)
+            continue
+        turned += 1
+        out = before[name].shape[-1]
+        kernel = before[name].reshape(-1, out).astype(np.float64)
+        gradient = by_sgd["momentum/" + name.removeprefix("weights/")].reshape(-1, out) - 0.01 * kernel
+        left, scales, right = np.linalg.svd(gradient, full_matrices=False)
+        scales /= np.linalg.norm(scales)
+        for _ in range(3):  # the iteration acts on singular values alone
+            scales = 3.4445 * scales - 4.7750 * scales**3 + 2.0315 * scales**5
+        turn = ours.rates[0] / 0.05 * 0.02
+        wanted = kernel * (out**0.5 / np.linalg.norm(kernel)) - turn * (left * scales) @ right
+        np.testing.assert_allclose(after[name].reshape(-1, out), wanted, atol=2e-5, err_msg=name)
+    assert turned == 7
+
+
+def test_steps_along_orthogonal_matrices_have_singular_values_near_one() -> None:
+    for shape in ((2, 144, 16), (1, 16, 144)):
+        drawn = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+        values = np.linalg.svd(optimizer.orthogonal(tf.constant(drawn)).numpy(), compute_uv=False)
+        assert 0.5 < values.min() < values.max() < 1.3
+    assert not optimizer.orthogonal(tf.zeros([1, 16, 9])).numpy().any()
+
+
+@pytest.mark.parametrize("crop", [0, 2, 4])
+def test_every_augmented_image_is_a_shifted_and_perhaps_mirrored_window(crop: int) -> None:
     images = np.random.default_rng(0).normal(size=(64, 32, 32, 3)).astype(np.float32)
-    rows, columns, flip = (part.numpy() for part in augment.draw(7, tf.constant(3, tf.int64), 64))
-    cut = augment.crop_and_flip(images, rows, columns, flip).numpy()
-    padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+    rows, columns, flip = (part.numpy() for part in augment.draw(7, tf.constant(3, tf.int64), 64, crop))
+    cut = augment.crop_and_flip(images, rows, columns, flip, crop).numpy()
+    padded = np.pad(images, ((0, 0), (crop, crop), (crop, crop), (0, 0)))
     for n in range(64):
         window = padded[n, rows[n] : rows[n] + 32, columns[n] : columns[n] + 32]
         np.testing.assert_array_equal(cut[n], window[:, ::-1] if flip[n] else window)
@@ -62,7 +98,7 @@ def test_every_augmented_image_is_a_shifted_and_perhaps_mirrored_window() -> Non
 
 def test_shifts_and_flips_follow_from_seed_and_step_and_take_every_value() -> None:
     def draw(seed: int, at: int) -> list[Any]:
-        return [part.numpy() for part in augment.draw(seed, tf.constant(at, tf.int64), 500)]
+        return [part.numpy() for part in augment.draw(seed, tf.constant(at, tf.int64), 500, 4)]
 
     rows, columns, flip = draw(1, 10)
     assert set(rows) == set(columns) == set(range(9))

@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 # Who may import what: paths below src/; a folder ends with "/".
-NUMERICS = tuple(f"harness/{name}.py" for name in ("resnet", "augment", "step", "fit", "checkpoint", "workers"))
+TRAINING = ("resnet", "augment", "optimizer", "step", "fit", "checkpoint", "workers")
+NUMERICS = tuple(f"harness/{name}.py" for name in TRAINING)
 IMPORTERS = {
     "hydra": ("harness/config.py",),
     "omegaconf": ("harness/config.py",),

@@ -7,11 +7,10 @@ import tensorflow as tf
 from harness import randomness
 
 Tensor = Any  # TensorFlow ships no types
-PAD = 4  # pixels on each side
 
 
-def draw(seed: int, step: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Row shift, column shift (int32 [count], 0 to 8; 4 is the middle) and flip (bool [count]) of a batch's images.
+def draw(seed: int, step: Tensor, count: int, crop: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Row and column shift (int32 [count], 0 to 2 * crop; crop is the middle) and flip (bool [count]) of a batch.
 
     A function of (seed, step, place in the batch) alone: `step` is the global step, int64 scalar.
     """
@@ -27,7 +26,7 @@ def draw(seed: int, step: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
             alg="philox",
         )
 
-    return integers("rows", 2 * PAD + 1), integers("columns", 2 * PAD + 1), integers("flip", 2) == 1
+    return integers("rows", 2 * crop + 1), integers("columns", 2 * crop + 1), integers("flip", 2) == 1
 
 
 def alternate(coins: Tensor, epoch: Tensor) -> Tensor:
@@ -38,14 +37,14 @@ def alternate(coins: Tensor, epoch: Tensor) -> Tensor:
     return tf.not_equal(coins, epoch % 2 == 1)
 
 
-def crop_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flip: Tensor) -> Tensor:
-    """Each image padded with 4 zeros on every side, cut out at (row, column), mirrored left-right where `flip`.
+def crop_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flip: Tensor, crop: int) -> Tensor:
+    """Each image padded with `crop` zeros on every side, cut out at (row, column), mirrored left-right where `flip`.
 
     `images` is float32 [n, height, width, channels], normalised, so that zero is the mean colour. Two gathers do it:
     rows, then columns; the flip only turns the order of the column indices around.
     """
     height, width = images.shape[1], images.shape[2]
-    padded = tf.pad(images, [[0, 0], [PAD, PAD], [PAD, PAD], [0, 0]])
+    padded = tf.pad(images, [[0, 0], [crop, crop], [crop, crop], [0, 0]])
     across = tf.range(width)
     order = columns[:, None] + tf.where(flip[:, None], across[::-1], across)
     cut = tf.gather(padded, rows[:, None] + tf.range(height), axis=1, batch_dims=1)

@@ -18,6 +18,7 @@ MODULES = (
     "fit",
     "folders",
     "identity",
+    "optimizer",
     "plan",
     "randomness",
     "record",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from harness import augment, randomness, resnet, schedule
+from harness import augment, optimizer, randomness, resnet, schedule
 from harness.errors import ChangeSetting
 
 if TYPE_CHECKING:
@@ -129,11 +129,7 @@ class Trainer:
         return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
 
     def _advance(self, step: Tensor, stop: Tensor, resolution: int) -> Tensor:
-        """Momentum SGD: v <- momentum * v + g, w <- w - rate * v, or with Nesterov w <- w - rate * (g + momentum * v).
-
-        g is the gradient of the mean cross-entropy plus, for kernels alone, weight_decay * w: the papers' L2 term in
-        the loss, which momentum and rate act on as on the rest of g.
-        """
+        """One step of one replica: its part of the batch, the pass and its gradient, the optimiser, the statistics."""
         config = self.config
         images, labels = self._batch(step, resolution)
         smoothing = config.label_smoothing
@@ -162,23 +158,19 @@ class Trainer:
             correct, stop = tf.cast(seen, tf.int64), asked > 0
             gradients, means = rest[: len(gradients)], rest[len(gradients) :]
             moving = {path: mean / self.replicas for path, mean in zip(moving, means, strict=True)}
-        rate = tf.gather(tf.constant(self.rates, tf.float32), step)
-        for path, gradient in zip(self._trained, gradients, strict=True):
-            decay = config.weight_decay if path.endswith("/kernel") else 0.0
-            tf.raw_ops.ResourceApplyMomentum(
-                var=self._weights[path].handle,
-                accum=self._momentum[path].handle,
-                lr=rate,
-                grad=gradient + decay * weights[path] if decay else gradient,
-                momentum=config.momentum,
-                use_nesterov=config.nesterov,
-            )
+        optimizer.apply(
+            config,
+            tf.gather(tf.constant(self.rates, tf.float32), step),
+            self._weights,
+            self._momentum,
+            dict(zip(self._trained, zip(parameters, gradients, strict=True), strict=True)),
+        )
         for path, value in moving.items():
-            _assign(self._weights[path], value)
+            optimizer.assign(self._weights[path], value)
         bad = self._bad_step.read_value()
-        _assign(self._bad_step, tf.where((bad < 0) & ~tf.math.is_finite(loss), step, bad))
-        _assign(self._loss, self._loss.read_value() + tf.cast(loss, tf.float64))
-        _assign(self._correct, self._correct.read_value() + correct)
+        optimizer.assign(self._bad_step, tf.where((bad < 0) & ~tf.math.is_finite(loss), step, bad))
+        optimizer.assign(self._loss, self._loss.read_value() + tf.cast(loss, tf.float64))
+        optimizer.assign(self._correct, self._correct.read_value() + correct)
         return stop
 
     def _total(self, values: Tensor) -> Tensor:
@@ -195,10 +187,11 @@ class Trainer:
         rows = tf.slice(self._order.read_value(), [first + tf.cast(at, tf.int64)], [part])
         images = self._normalised(tf.gather(self._pixels, rows))
         if config.augment:
-            down, right, flip = (each[at : at + part] for each in augment.draw(config.seed, step, size))
+            drawn = augment.draw(config.seed, step, size, config.crop)
+            down, right, flip = (each[at : at + part] for each in drawn)
             if config.alternate_flips:
                 flip = augment.alternate(tf.gather(self._coins, rows), step // self.steps_per_epoch)
-            images = augment.crop_and_flip(images, down, right, flip)
+            images = augment.crop_and_flip(images, down, right, flip, config.crop)
         if resolution < PIXELS:
             images = tf.image.resize(images, [resolution, resolution])
         wanted = tf.bfloat16 if config.precision == "bfloat16" else tf.float32
@@ -214,11 +207,6 @@ class Trainer:
         return resnet.forward(weights, images, config.resnet_size, config.resnet_version, self.classes, training=False)[
             0
         ]
-
-
-def _assign(variable: Any, value: Tensor) -> None:
-    """In a replica, its own copy: every replica computes the same value."""
-    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def _together(tensors: list[Tensor], function: Any) -> list[Tensor]:
