@@ -94,7 +94,7 @@ def _explain(error: Exception) -> ChangeSetting:
             plus = "+" if argument.startswith("+") else ""
             command = f"{verb()} {plus}{name}={meant}"
             return ChangeSetting(f"{name}={value} does not exist", legal=" | ".join(options), command=command)
-        if options and name == "experiment":
+        if options and name == "experiment" and not argument.startswith("+"):
             return ChangeSetting(f"{argument}: a recipe is added, not replaced", command=f"{verb()} +{name}={value}")
         settings = _settings()
         if "=" in argument and not options and name not in settings and not name.startswith("hydra"):
