@@ -1,0 +1,69 @@
+"""Putting an image into ECR: Docker pushes it, with a password that AWS gives for some hours and no file keeps."""
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.aws import images
+from harness.aws.account import client, number, told
+from harness.aws.images import Image
+from harness.errors import PreparePlace
+
+
+def to_ecr(session: Any, recipe: str, kind: str, build: Callable[[], str], say: Callable[[str], None]) -> Image:
+    """The image of that recipe and kind in the account's registry; `build` makes it here and returns its local name.
+
+    Raises:
+        PreparePlace: AWS or Docker refuses.
+    """
+    name = images.own_name(number(session), session.region_name, recipe, kind == "gpu")
+    if (found := images.find(session, name)) is not None:
+        say("It is there already.")
+        return found
+    local, ecr = build(), client(session, "ecr")
+    there = ecr.exceptions.RepositoryAlreadyExistsException
+    with told(f"the repository {images.REPOSITORY}"), contextlib.suppress(there):
+        ecr.create_repository(repositoryName=images.REPOSITORY, imageTagMutability="IMMUTABLE")
+    with told("a password for the registry"):
+        (given,) = ecr.get_authorization_token()["authorizationData"]
+    user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
+    push(local, name, user, password, say)
+    return images.resolve(session, name, own=True)
+
+
+def push(local: str, name: str, user: str, password: str, say: Callable[[str], None]) -> None:
+    """`docker push` of a local image under another name; what Docker knows of the password is gone afterwards.
+
+    Raises:
+        PreparePlace: Docker refuses; its last line says why.
+    """
+    registry = name.partition("/")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        # Plain text in a folder that is about to go, not the user's keychain.
+        (Path(folder) / "config.json").write_text(json.dumps({"auths": {}}))
+        environment = {**os.environ, "DOCKER_CONFIG": folder}
+        _docker("tag", local, name, environment=environment)
+        try:
+            _docker("login", "--username", user, "--password-stdin", registry, environment=environment, stdin=password)
+            say(f"pushing   {name}; minutes, as the line allows")
+            _docker("push", "--quiet", name, environment=environment)
+        finally:
+            _docker("rmi", "--no-prune", name, environment=environment, must=False)
+
+
+def _docker(*arguments: str, environment: dict[str, str], stdin: str = "", must: bool = True) -> None:
+    try:
+        done = subprocess.run(
+            ["docker", *arguments], env=environment, input=stdin, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise PreparePlace(f"no docker command: {error.strerror}", command="install Docker") from error
+    if done.returncode and must:
+        line = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+        raise PreparePlace(f"docker {arguments[0]}: {line}", command="docker info")
