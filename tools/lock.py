@@ -1,4 +1,4 @@
-"""Write requirements.lock and requirements-train.lock: versions, markers and hashes, nothing else.
+"""Write requirements.lock, -train.lock and -gpu.lock: versions, markers and hashes, nothing else.
 
     make lock                        keep every version that requirements.lock names
     make upgrade                     move all versions
@@ -6,7 +6,8 @@
 
 uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
 Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
-The training lock is the part of the whole lock that requirements-train.txt needs, line for line.
+The training lock is the part of the whole lock that requirements-train.txt needs, line for line; the GPU lock is what
+requirements-gpu.txt needs beyond it.
 """
 
 import argparse
@@ -37,7 +38,7 @@ MACHINES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write requirements.lock and requirements-train.lock.")
+    parser = argparse.ArgumentParser(description="Write the locks.")
     parser.add_argument("--upgrade", action="store_true", help="move all versions, or those of the packages named")
     parser.add_argument("packages", nargs="*", help="with --upgrade: move these alone")
     args = parser.parse_args()
@@ -50,8 +51,10 @@ def main() -> None:
     kept = [header for header, _ in whole]
     needed = {header.partition("==")[0] for header, _ in resolve(ROOT / "requirements-train.txt", kept)}
     train = [block for block in whole if block[0].partition("==")[0] in needed]
+    gpu = [block for block in resolve(ROOT / "requirements-gpu.txt", kept) if block[0].partition("==")[0] not in needed]
     write(whole_lock, whole)
     write(ROOT / "requirements-train.lock", train)
+    write(ROOT / "requirements-gpu.lock", gpu)
 
 
 def read_pins(lock: Path) -> list[str]:

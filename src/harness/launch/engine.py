@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.errors import PreparePlace
+
 ANSWER = 10.0  # seconds that the engine has to answer a question
 BUILD = 900.0  # seconds that building the image may take
 NETWORK = "sagemaker-local"  # the SageMaker SDK's, shared by all its local jobs
@@ -30,10 +32,15 @@ def missing() -> str | None:
     return None
 
 
+def recipe(root: Path) -> str:
+    """What the training image is made of, locks and Dockerfile, by hash: another recipe is another image."""
+    files = ("requirements-train.lock", "requirements-gpu.lock", "Dockerfile")
+    return hashlib.sha256(b"".join((root / name).read_bytes() for name in files)).hexdigest()[:12]
+
+
 def image_name(root: Path) -> str:
-    """The training image's name: its recipe (lock and Dockerfile) by hash, so that another recipe is another image."""
-    recipe = (root / "requirements-train.lock").read_bytes() + (root / "Dockerfile").read_bytes()
-    return f"cifar10-train:{hashlib.sha256(recipe).hexdigest()[:12]}"
+    """The training image's name on this machine."""
+    return f"cifar10-train:{recipe(root)}"
 
 
 def image_id(name: str) -> str | None:
@@ -42,12 +49,26 @@ def image_id(name: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def build(root: Path, say: Callable[[str], None]) -> str | None:
+def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
+    """The name of the image for `cpu` or `gpu`, built where it is missing.
+
+    Raises:
+        PreparePlace: there is no engine, or building failed.
+    """
+    why = missing() or build(root, say, kind)
+    if why is not None:
+        raise PreparePlace(f"the image cannot be built here: {why}", command="make image")
+    return image_name(root) + ("" if kind == "cpu" else f"-{kind}")
+
+
+def build(root: Path, say: Callable[[str], None], kind: str = "cpu") -> str | None:
     """Build the training image by `make image`'s own script; None where that worked, else the last line it said."""
-    say("image     building it, once; about 2 minutes and 2 GB")
+    size = "about 2 minutes and 2 GB" if kind == "cpu" else "several minutes and GB"
+    say(f"image     building it, once; {size}")
     # In a session of its own, so that the whole of it can be ended.
     child = subprocess.Popen(
         ["sh", str(root / "tools" / "image.sh")],
+        env={**os.environ, "KIND": kind},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
