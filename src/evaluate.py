@@ -24,7 +24,7 @@ def evaluate(folder: Path, settings: Config) -> int:
     from harness import dataset, environment, fetching
 
     claimed, wanted = claim(folder), settings.data
-    found = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
+    found = fetching.obtain(ROOT, wanted, console.say)
     if found.dataset.hash != claimed["dataset_hash"]:
         raise ReadRecord(f"{folder} was trained on {claimed['dataset_hash']}, the data here is {found.dataset.hash}")
     images, labels = dataset.load_test(found.folder, found.dataset)

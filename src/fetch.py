@@ -20,7 +20,7 @@ def fetch(wanted: Data, publish: str | None) -> int:
     from harness import fetching
     from harness.publish import publish_dataset
 
-    found = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
+    found = fetching.obtain(ROOT, wanted, console.say)
     for way in found.tried:
         console.say(f"tried     {way}")
     console.say(f"dataset   {found.dataset.name} {found.dataset.hash} ({found.how}), in {found.folder}")

@@ -5,12 +5,12 @@
     python src/train.py resume=RUN
     python src/train.py --help
 
-Exit codes: 0 completed, 1 failed (the record says why), 2 a mistake in what was typed or in the place.
+Exit codes: 0 completed, 1 failed (the record says why), 2 a mistake in what was typed or in the place, 3 the job in the
+cloud goes on without this program.
 """
 
 import sys
 import time
-from datetime import UTC, datetime
 
 from harness import config, console
 from harness.config import ROOT
@@ -18,42 +18,28 @@ from harness.settings import Config
 
 
 def train(settings: Config) -> int:
-    """Obtain the data, plan, stage, run, record; 0 where the run completed, 1 where it failed."""
+    """Obtain the data, plan, stage, run, record."""
     # Imported here, since a mistake on the command line should not wait for them.
-    from harness import bundle, collect, dataset, fetching, folders, launch, pictures, plan, provenance, publish, resume
-    from harness.launch import places
-    from harness.tracking import Tracker
+    from harness import conclude, draft
 
-    started, now = time.monotonic(), datetime.now(UTC)
-    runs, wanted = folders.writable(ROOT / settings.runs_folder), settings.data
-    files, state = bundle.collect(ROOT), provenance.git_state(ROOT)
-    earlier = resume.find(runs, settings.resume, bundle.lock_hash(files)) if settings.resume else None
-    training, files = (earlier.training, earlier.files) if earlier else (settings.training, files)
-    runner, placement = places.choose(settings.mode, console.say)
-    data = fetching.obtain(ROOT, wanted.on_missing, wanted.archive, wanted.url, console.say)
-    if earlier:
-        earlier.check_data(data.dataset)
-    dataset.check(data.folder, training.num_data_batches, training.validation_images, training.batch_size)
+    started = time.monotonic()
+    made = draft.make(settings, console.say)
+    if settings.dry_run:
+        console.say(str(made))
+        return 0
+    runner = made.prepare()
+    run = made.stage()
+    console.announce(made.plan, run)
+    target = ROOT / settings.publish if settings.publish else None
+    return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, target, started)
 
-    experiment = plan.Experiment(vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
-    origin = provenance.of(ROOT, state, now, earlier.plan.run_id if earlier else None)
-    planned = plan.make(experiment, placement, origin, now)
-    run = folders.stage(runs, planned, files, state.patch, earlier.run.checkpoints if earlier else None)
-    console.announce(planned, run)
 
-    tracker = Tracker(run, planned, settings.comet.project, settings.comet.workspace)
-    listener = console.Listener(run.log, tracker.event)
-    ended = launch.follow(runner, run, data.folder, listener)
-    listener.close()
+def train_together(sweep: list[Config]) -> list[int]:
+    """Send each as a job of its own, follow all; their exit codes."""
+    from harness.launch import sweeps
 
-    record = collect.collect(run, planned, ended)
-    pictures.draw(run, data.folder)
-    tracked = tracker.finish(record)
-    if settings.publish:
-        publish.publish_run(run, record, ROOT / settings.publish)
-    console.summarise(record, run, str(tracked), time.monotonic() - started)
-    return 0 if record.status == "completed" else 1
+    return sweeps.burst(sweep, console.say)
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: config.run(train)))
+    sys.exit(console.main(lambda: config.run(train, train_together)))

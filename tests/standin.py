@@ -121,7 +121,8 @@ def main(runner: str, path: str, dataset: str, grace: str) -> None:
     if isinstance(place, Container):
         print(f"sdk={place._child.pid}", flush=True)
     began = time.monotonic()
-    ended = launch.follow(place, run, Path(dataset), lambda line: print(line, flush=True), float(grace))
+    place.grace = float(grace)
+    ended = launch.follow(place, run, Path(dataset), lambda line: print(line, flush=True))
     seconds = time.monotonic() - began
     found = {path.name for path in (ended.model, ended.output, ended.output / "data") if path.is_dir()}
     scratch = sorted(path.name for path in run.job.iterdir())

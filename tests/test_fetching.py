@@ -19,6 +19,7 @@ import pytest
 
 from harness import fetching, identity, sample
 from harness.errors import ChangeSetting, HarnessError, PreparePlace, RepairData
+from harness.settings import Data
 
 DVC = [sys.executable, "-m", "dvc"]
 NOWHERE = "http://127.0.0.1:9/cifar-10-python.tar.gz"  # the discard port: refused
@@ -90,9 +91,10 @@ def with_remote(root: Path, template: Path) -> Path:
 def obtain(root: Path, said: list[str] | None = None, on_missing: str = "fail", **options: object) -> fetching.Obtained:
     """`obtain`, and data.dvc is what it was; what fails leaves no data/ and no half of anything."""
     before, had = (root / "data.dvc").read_bytes(), (root / "data").exists()
-    options = {"archive": None, "url": NOWHERE, **options}
+    official = options.pop("official", fetching.OFFICIAL)
+    wanted = Data(on_missing=on_missing, **{"archive": None, "url": NOWHERE, **options})
     try:
-        return fetching.obtain(root, on_missing, say=(said if said is not None else []).append, **options)  # type: ignore[arg-type]
+        return fetching.obtain(root, wanted, (said if said is not None else []).append, official)
     except HarnessError as error:
         assert "\n" not in str(error)
         assert (root / "data").exists() == had
@@ -352,7 +354,7 @@ def test_an_empty_folder_is_no_data_and_a_dead_link_is_no_empty_folder(root: Pat
     shutil.rmtree(root / "data")
     (root / "data").symlink_to(root / "gone")
     with pytest.raises(RepairData, match="data holds no files"):
-        fetching.obtain(root, "sample", None, NOWHERE, print)
+        fetching.obtain(root, Data("sample", None, NOWHERE), print)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +374,7 @@ def test_a_data_dvc_that_pins_nothing_is_refused(root: Path, text: str | None) -
     if text is not None:
         (root / "data.dvc").write_bytes(text.encode("latin-1"))
     with pytest.raises(RepairData, match=r"data\.dvc .*git checkout -- data\.dvc"):
-        fetching.obtain(root, "sample", None, NOWHERE, print)
+        fetching.obtain(root, Data("sample", None, NOWHERE), print)
 
 
 def test_the_sample_does_not_pass_for_data_even_where_it_is_pinned(root: Path) -> None:
@@ -385,10 +387,10 @@ def test_the_sample_does_not_pass_for_data_even_where_it_is_pinned(root: Path) -
 
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
     program = (
-        "import resource, sys; from pathlib import Path; from harness import fetching\n"
+        "import resource, sys; from pathlib import Path; from harness import fetching; from harness.settings import Data\n"
         "from harness.errors import PreparePlace\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try: fetching.obtain(Path(sys.argv[1]), sys.argv[2], sys.argv[3] or None, sys.argv[4], print)\n"
+        "try: fetching.obtain(Path(sys.argv[1]), Data(sys.argv[2], sys.argv[3] or None, sys.argv[4]), print)\n"
         "except PreparePlace as error: print('refused', error)"
     )
     folder = str(write_data(tmp_path / "extracted"))
@@ -406,8 +408,8 @@ def test_a_place_that_cannot_be_written_is_one_line(root: Path) -> None:
 
 
 PROGRAM = (
-    "import sys; from pathlib import Path; from harness import fetching\n"
-    "print(fetching.obtain(Path.cwd(), 'fail', sys.argv[1], 'http://127.0.0.1:9/', print).how)"
+    "import sys; from pathlib import Path; from harness import fetching; from harness.settings import Data\n"
+    "print(fetching.obtain(Path.cwd(), Data('fail', sys.argv[1], 'http://127.0.0.1:9/'), print).how)"
 )
 
 

@@ -31,9 +31,10 @@ def test_a_run_folder_is_never_overwritten(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PreparePlace, match="runs_folder"):
-        folders.writable(tmp_path / "file" / "runs")
+        folders.make_writable(tmp_path / "file" / "runs")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_asking_whether_a_folder_is_writable_leaves_it_empty(tmp_path):
-    assert list(folders.writable(tmp_path / "runs").iterdir()) == []
+    folders.make_writable(tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []

@@ -55,23 +55,23 @@ def say(line):
 
 
 def choose(runner, say=say):
-    return places.choose(replace(MODE, runner=runner), say)
+    return places.here(replace(MODE, runner=runner), say)
 
 
 def test_without_docker_auto_takes_the_process_and_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    runner, placement = choose("auto")
-    assert isinstance(runner, Process)
+    placement = choose("auto")
+    assert isinstance(places.runner(placement), Process)
     assert (placement.runner, placement.reason, placement.image) == ("process", "no docker command", None)
 
 
 def test_with_an_engine_that_does_not_answer_auto_takes_the_process_and_says_why(docker):
     docker.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
-    assert choose("auto")[1].reason == "no Docker engine: it does not answer"
+    assert choose("auto").reason == "no Docker engine: it does not answer"
     docker.write_text("#!/bin/sh\necho 'permission denied while trying to connect' >&2\nexit 1\n")
-    assert choose("auto")[1].reason == "no Docker engine: permission denied"
+    assert choose("auto").reason == "no Docker engine: permission denied"
     docker.write_text("not a program")
-    assert choose("auto")[1].reason == "no Docker engine: it does not answer"
+    assert choose("auto").reason == "no Docker engine: it does not answer"
 
 
 def test_an_engine_that_hangs_counts_as_one_that_fails(docker):
@@ -80,16 +80,16 @@ def test_an_engine_that_hangs_counts_as_one_that_fails(docker):
 
 
 def test_a_process_that_is_asked_for_asks_no_engine(docker):
-    assert choose("process")[1].reason == "asked for"
+    assert choose("process").reason == "asked for"
     assert not Path(f"{docker}.asked").exists()
 
 
 def test_an_image_that_is_there_makes_it_a_container(docker, container):
     Path(f"{docker}.image").touch()
-    image, placement = choose("auto")
-    assert image == placement.image == engine.image_name(ROOT)
+    placement = choose("auto")
+    assert places.runner(placement) == placement.image == engine.image_name(ROOT)
     assert (placement.runner, placement.image_id) == ("container", "sha256:1")
-    assert choose("container")[1].reason == "asked for"
+    assert choose("container").reason == "asked for"
 
 
 def test_auto_builds_a_missing_image(docker, container, monkeypatch):
@@ -99,13 +99,13 @@ def test_auto_builds_a_missing_image(docker, container, monkeypatch):
 
     monkeypatch.setattr(engine, "build", build)
     told = []
-    assert choose("auto", told.append)[1].runner == "container"
+    assert choose("auto", told.append).runner == "container"
     assert told == ["building"]
 
 
 def test_where_the_image_cannot_be_built_auto_takes_the_process_and_says_why(docker, container, monkeypatch):
     monkeypatch.setattr(engine, "build", lambda root, say: "no network")
-    assert choose("auto")[1].reason == "the image could not be built: no network"
+    assert choose("auto").reason == "the image could not be built: no network"
 
 
 def test_a_container_that_is_asked_for_builds_nothing(docker, container, monkeypatch):

@@ -17,11 +17,13 @@ SRC = ROOT / "src"
 TRAINING = ("resnet", "augment", "optimizer", "step", "fit", "checkpoint", "workers")
 NUMERICS = tuple(f"harness/{name}.py" for name in TRAINING)
 IMPORTERS = {
-    "hydra": ("harness/config.py",),
+    "hydra": ("harness/config.py", "hydra_plugins/"),
     "omegaconf": ("harness/config.py",),
     "dvc": ("harness/dvc.py",),
     "sagemaker": ("harness/launch/",),
     "docker": ("harness/launch/",),
+    "boto3": ("harness/aws/", "harness/launch/"),
+    "botocore": ("harness/aws/", "harness/launch/"),
     "comet_ml": ("harness/tracking/",),
     "tensorflow": NUMERICS,
     "keras": (*NUMERICS, "evaluate.py"),

@@ -35,7 +35,7 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     else:
         reason = reason or found.reason
     status = {"status": "failed", "reason": reason} if reason else {"status": "completed", "reason": None}
-    final = dataclasses.replace(found or record.of(planned), **status, exit_code=ended.exit_code)
+    final = dataclasses.replace(found or record.of(planned), **status, exit_code=ended.exit_code, bill=ended.bill)
     atomic.write(run.record, dumps(final))
     shutil.rmtree(run.job, ignore_errors=True)
     return final

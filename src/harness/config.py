@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ChangeSetting, HarnessError
-from harness.settings import Comet, Config, Data, Mode, Training, check, section, verb
+from harness.settings import FLAGS, Cloud, Comet, Config, Data, Mode, Training, check, section, verb
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(task: Callable[[Config], int], config_name: str = "config") -> int:
+def run(task: Callable[[Config], int], together: Callable[[list[Config]], list[int]] | None = None) -> int:
     """Compose the command line's overrides over conf/, check them, and run the task; returns its exit code.
+
+    A sweep (-m) is one task after the other; where conf/ asks for the launcher `together` it is one call for all.
 
     Raises:
         ChangeSetting: the command line names a setting or an option that does not exist, or an illegal value.
@@ -25,7 +27,6 @@ def run(task: Callable[[Config], int], config_name: str = "config") -> int:
     from hydra import compose, initialize_config_dir
     from hydra import main as hydra_main
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     arguments, conf = sys.argv[1:], str(ROOT / "conf")
@@ -41,21 +42,35 @@ def run(task: Callable[[Config], int], config_name: str = "config") -> int:
             mistakes.append(error)
 
     def run_one(composed: Any) -> None:
-        codes.append(task(check(typing.cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True)))))
+        codes.append(task(_settled(composed)))
 
+    def run_all(composed: list[Any]) -> None:
+        assert together is not None
+        try:
+            codes.extend(together([_settled(each) for each in composed]))
+        except HarnessError as error:
+            mistakes.append(error)
+
+    checked.together = run_all  # type: ignore[attr-defined]  # where the launcher `together` looks for it
     try:
         if any(argument.startswith("-") for argument in arguments):  # Hydra's own: --help, --cfg job, --multirun
             os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as exceptions, not as Hydra's printout and exit
-            hydra_main(version_base="1.3", config_path=conf, config_name=config_name)(checked)()
+            hydra_main(version_base="1.3", config_path=conf, config_name="config")(checked)()
         else:  # half the time of hydra.main, which composes twice
             with initialize_config_dir(conf, version_base="1.3"):
-                composed = compose(config_name, overrides=arguments)
+                composed = compose("config", overrides=arguments)
             checked(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise _explain(error) from error
     if mistakes:
         raise mistakes[0]
     return max(codes, default=0)
+
+
+def _settled(composed: Any) -> Config:
+    from omegaconf import OmegaConf
+
+    return check(typing.cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True)))
 
 
 def of_data(arguments: list[str]) -> tuple[Data, str | None]:
@@ -78,6 +93,15 @@ def of_data(arguments: list[str]) -> tuple[Data, str | None]:
         raw[name] = None if value == "null" else value
     publish = raw.pop("publish")
     return section(Data, raw, ""), publish
+
+
+def local_mode() -> Mode:
+    """The settings of mode=local, whatever mode is asked for."""
+    import yaml
+
+    raw = yaml.safe_load((ROOT / "conf" / "mode" / "local.yaml").read_text())["mode"]
+    local: Mode = section(Mode, raw, "mode.")
+    return local
 
 
 def _explain(error: Exception) -> ChangeSetting:
@@ -111,7 +135,7 @@ def _explain(error: Exception) -> ChangeSetting:
 
 def _settings() -> list[str]:
     names = []
-    for kind, prefix in ((Training, ""), (Mode, "mode."), (Data, "data."), (Comet, "comet.")):
+    for kind, prefix in ((Training, ""), (Cloud, "mode."), (Data, "data."), (Comet, "comet.")):
         names += [prefix + field.name for field in fields(typing.cast(Any, kind))]
     groups = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())
-    return [*names, "runs_folder", "resume", "publish", *groups]
+    return [*names, "runs_folder", "resume", "publish", *FLAGS, *groups]

@@ -1,5 +1,6 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines in a log, and log.txt."""
 
+import json
 import math
 import re
 import sys
@@ -22,8 +23,10 @@ NATIVE = re.compile(
     r"|.*algo-\d\S* exited with code|.*Aborting on container"
 )
 
-PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
 WORKER = "worker "  # how the worker's first line begins
+CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
+BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
+PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
 
 SAMPLE = (
     "SAMPLE DATA: bundled drawings of handwritten digits stand in for CIFAR-10; accuracies say nothing about it. "
@@ -79,6 +82,7 @@ class Listener:
         self._on_epoch = on_epoch
         self._bar: Any = None
         self._next = 0.0  # when progress is next told in a log
+        self._epoch = 0.0  # the last one that was handed on
         self._live = False  # what the launcher says before the worker speaks is for the log alone
 
     def __call__(self, line: str) -> None:
@@ -88,10 +92,12 @@ class Listener:
             self._write(line)
         if "step" in values and "steps" in values:
             self._advance(values)
-        self._live = self._live or line.startswith(WORKER)
-        if self._live and not progress and not NATIVE.match(line) and not line.startswith(WORKER):
+        self._live = (self._live or line.startswith(WORKER)) and not BEGINNING.match(line)
+        spoken = self._live and not line.startswith(WORKER) and not NATIVE.match(line)
+        if (spoken or line.startswith(CLOUD)) and not progress:
             self._show(line)
-        if "epoch" in values and not progress:
+        if "epoch" in values and not progress and values["epoch"] > self._epoch:  # a resumed worker may say it again
+            self._epoch = values["epoch"]
             self._on_epoch(values)
 
     def close(self) -> None:
@@ -151,6 +157,18 @@ def announce(planned: "RunPlan", run: "RunFolder") -> None:
     say(f"run       {run.path}")
 
 
+def outcome(code: int) -> str:
+    """A run's exit code in a word."""
+    return {0: "completed", 3: "detached"}.get(code, "FAILED")
+
+
+def detached(run: "RunFolder") -> None:
+    """The last lines where a job goes on without this program."""
+    say("")
+    say(f"DETACHED  the job goes on, and costs; its run is {run.path}")
+    say(f"attach    python src/attach.py {run.path.name}")
+
+
 def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float) -> None:
     """The last lines of a run: what came out, of what, and where it is."""
     dataset = record.experiment.dataset
@@ -159,7 +177,15 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
         say(f"FAILED    {record.reason}")
         say(f"log       {run.log}")
         if any(run.checkpoints.glob("step-*.ckpt")):
-            say(f"resume    python src/train.py resume={run.path.name}")
+            away = f" mode={record.placement.mode}" if record.placement.cloud else ""
+            say(f"states    {run.checkpoints}{_also_in_s3(run)}")
+            say(f"resume    python src/train.py{away} resume={run.path.name}")
+    if (bill := record.bill) is not None:
+        billed = "unknown" if bill.billable_seconds is None else f"{bill.billable_seconds} s"
+        instances = f" x {bill.instances} instances" if bill.instances > 1 else ""
+        saving = "" if bill.saving is None else f", {100 * bill.saving:.0f} % saved by spot"
+        usd = "price unknown" if bill.usd is None else f"about {bill.usd:.2f} USD"
+        say(f"billed    {billed}{instances}{saving}; {usd} ({bill.job}, {bill.status})")
     if (results := record.results) is not None:
         say(f"accuracy  validation {results.validation_accuracy:.4f}, test {results.test_accuracy:.4f}")
         say(f"weights   {record.weights}")
@@ -170,6 +196,13 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
     say(f"run       {run.path} ({duration(seconds).removeprefix('about ')})")
     if dataset.sample:
         say(SAMPLE)
+
+
+def _also_in_s3(run: "RunFolder") -> str:
+    if not run.cloud.exists():
+        return ""
+    job = json.loads(run.cloud.read_text())
+    return f", and s3://{job['bucket']}/{job['prefix']}/runs/{run.path.name}/checkpoints"
 
 
 def commit(git: "Git | None") -> str:

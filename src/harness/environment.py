@@ -39,6 +39,11 @@ def configure(threads: int) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> dict[str, Any]:
     """Everything above as JSON values.
 

@@ -15,6 +15,7 @@ from harness import identity
 from harness.dvc import NotThere, Project
 from harness.errors import ChangeSetting, PreparePlace, RepairData
 from harness.plan import DatasetId
+from harness.settings import Data
 
 if TYPE_CHECKING:
     from harness import download
@@ -68,16 +69,30 @@ def pinned(root: Path) -> str:
     return pin
 
 
+def expected(root: Path, official: Published = OFFICIAL) -> Obtained:
+    """What `obtain` should come to, as far as that is known without fetching or writing anything.
+
+    Raises:
+        RepairData: data.dvc cannot be read, or data/ holds something else.
+    """
+    root = root.resolve()
+    project = Project(root, DOCUMENT, pinned(root), lambda line: None)
+    if _holds_something(root / "data"):
+        return Obtained(root / "data", _check(root / "data", project, official), "already there", ())
+    known = official.dataset
+    if project.pin != known.hash:
+        known = DatasetId("custom", project.pin, 0, False, project.listing())
+    return Obtained(root / "data", known, "not fetched", ())
+
+
 def obtain(
     root: Path,
-    on_missing: str,
-    archive: str | None,
-    url: str,
+    wanted: Data,
     say: Callable[[str], None],
     official: Published = OFFICIAL,
     patience: "download.Patience | None" = None,
 ) -> Obtained:
-    """The data that data.dvc pins, in data/; else the sample (`on_missing` sample) or a refusal (fail).
+    """The data that data.dvc pins, in data/; else the sample or a refusal, as `wanted` says.
 
     Raises:
         RepairData: data/ or the archive that was named holds something else, or nothing was found and the sample
@@ -90,6 +105,8 @@ def obtain(
     data, cache = root / "data", root / ".cache"
     if _holds_something(data):
         return Obtained(data, _check(data, project, official), "already there", ())
+
+    archive, url = wanted.archive, wanted.url
 
     def from_archive() -> None:
         if archive is None:
@@ -133,7 +150,7 @@ def obtain(
                 tried.append(f"{how}: {' '.join(str(reason).split())}")
             else:
                 return Obtained(data, _check(data, project, official), how, tuple(tried))
-        if on_missing == "fail":
+        if wanted.on_missing == "fail":
             what = f"the data that {DOCUMENT} pins cannot be had; tried {' | '.join(tried)}"
             raise RepairData(what, legal="on_missing=sample", command="python src/fetch.py archive=PATH")
         stand_in = cache / identity.SAMPLE_NAME

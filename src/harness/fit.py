@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from harness import checkpoint, workers
 from harness.errors import ReadRecord
+from harness.plan import TRIED
 from harness.step import Array, Trainer
 
 if TYPE_CHECKING:
@@ -104,11 +105,13 @@ def train(
     keeper: Keeper | None = None,
     stop: Callable[[], str | None] = lambda: None,
     strategy: Any = None,
+    stop_after: int | None = None,
 ) -> Outcome:
     """Train, evaluate on the validation images after each epoch and on the test images once at the end.
 
     The newest checkpoint that the keeper finds is resumed, to the same bits as if it had never stopped. A new one is
     written at the first step boundary `keeper.seconds` after the last one, when `stop` gives a reason, and at the end.
+    A trial stops after the step `stop_after` as if `stop` had given a reason.
     A `strategy` of several replicas trains one model on shares of each batch; each process calls this function.
 
     `report` gets dicts of plain values, told apart by their first key:
@@ -129,7 +132,7 @@ def train(
     clock = Clock()
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(config.precision == "tensorfloat32")
-    return _Loop(Trainer(config, data, strategy), data, report, keeper, stop, clock).run()
+    return _Loop(Trainer(config, data, strategy), data, report, keeper, stop, stop_after, clock).run()
 
 
 class _Loop:
@@ -142,10 +145,11 @@ class _Loop:
         report: Report,
         keeper: Keeper | None,
         stop: Callable[[], str | None],
+        stop_after: int | None,
         clock: Clock,
     ) -> None:
         self.trainer, self.data, self.report, self.keeper, self.stop = trainer, data, report, keeper, stop
-        self.clock = clock
+        self.clock, self.stop_after = clock, stop_after
         self.epochs: list[dict[str, Any]] = []
         self.kept = (-1, 0)  # steps and epochs done at the last checkpoint
         self.resumed = 0  # the step that this process began at
@@ -207,7 +211,8 @@ class _Loop:
         trainer, clock = self.trainer, self.clock
         first, began = start = trainer.step, time.perf_counter()
         while trainer.step < end:
-            stopped = trainer.advance(self.stop() is not None)
+            why = self.stop() or (TRIED if trainer.step + 1 == self.stop_after else None)
+            stopped = trainer.advance(why is not None)
             if not clock.seconds["trace"]:  # tracing and optimising the graph says nothing about speed
                 self._check_finite()  # reads from the device, and so waits for it
                 clock.lap("trace")
@@ -215,7 +220,7 @@ class _Loop:
                 self.began = self.told = began
             if stopped:
                 self._keep()
-                raise ReadRecord(self.stop() or "another worker was stopped")
+                raise ReadRecord(why or self.stop() or "another worker was stopped")
             now = time.perf_counter()
             if self.keeper is not None and now - self.saved >= self.keeper.seconds:
                 self._keep()

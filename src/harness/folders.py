@@ -1,5 +1,6 @@
 """The two folders of a run, and every name in them."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from harness import atomic, bundle
 from harness.errors import PreparePlace
-from harness.plan import RunPlan, dumps
+from harness.plan import RunPlan, dumps, from_json
 
 RESERVE = 2**18  # bytes: more than a record and the end of a log take
 
@@ -74,9 +75,27 @@ class RunFolder:
         return self.path / "job"
 
     @property
+    def cloud(self) -> Path:
+        """The job on SageMaker, where there is one."""
+        return self.path / "cloud.json"
+
+    @property
+    def ended(self) -> Path:
+        """SageMaker's last description of that job."""
+        return self.job / "ended.json"
+
+    @property
     def reserve(self) -> Path:
         """Disk blocks held back, so that a full disk can still be recorded."""
         return self.path / ".reserve"
+
+    def planned(self) -> RunPlan:
+        """The plan.
+
+        Raises:
+            OSError, ValueError: it cannot be read by this version.
+        """
+        return from_json(RunPlan, json.loads(self.plan.read_text()))
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,9 @@ class JobFolder:
 
     @property
     def plan(self) -> Path:
-        return self.code / "plan.json"
+        """Beside the code; on SageMaker, where many runs share one copy of the code, in a channel of its own."""
+        channel = self.base / "input" / "data" / "plan" / "plan.json"
+        return channel if channel.exists() else self.code / "plan.json"
 
     @property
     def model(self) -> Path:
@@ -133,8 +154,8 @@ class JobFolder:
         return channel if channel.exists() else self.base / "checkpoints"
 
 
-def writable(runs: Path) -> Path:
-    """The folder of all runs, made if it is not there.
+def make_writable(runs: Path) -> None:
+    """Make the folder of all runs if it is not there, and see that it can be written.
 
     Raises:
         PreparePlace: it cannot be made or written.
@@ -147,7 +168,18 @@ def writable(runs: Path) -> Path:
     except OSError as error:
         reason = f"runs_folder={runs} cannot be written: {error.strerror}"
         raise PreparePlace(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
-    return runs
+
+
+def named(runs: Path, name: str) -> RunFolder:
+    """The run of that id in `runs`, or in that folder.
+
+    Raises:
+        PreparePlace: there is none.
+    """
+    for path in (runs / name, Path(name)):
+        if (path / "plan.json").exists():
+            return RunFolder(path)
+    raise PreparePlace(f"{name}: there is no such run", legal="a run's folder or id", command=f"ls {runs}")
 
 
 def stage(

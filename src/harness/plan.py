@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 SCHEMA = 1
+TRIED = "stopped as a trial"  # why a run ended whose placement says `stop_after`
 Scalar = bool | int | float | str
 T = typing.TypeVar("T")
 
@@ -50,10 +51,28 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where it runs. `reason` says why this runner; image fields are None outside containers.
+class Cloud:
+    """What SageMaker is asked for beyond the instances; prices in dollars, None where unknown or not set.
 
-    `threads` are each worker's, `checkpoint_seconds` the time between two states.
+    `max_seconds` is the longest that the job may run; `usd_per_hour` is of all its instances, on demand.
+    """
+
+    region: str
+    spot: bool
+    warm_pool_seconds: int
+    volume_gb: int
+    max_seconds: int
+    max_usd: float | None
+    usd_per_hour: float | None
+    comet_secret: str | None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where it runs. `reason` says why this runner; image fields are None outside containers, `cloud` on this machine.
+
+    `threads` are each worker's (0: all that it finds), `checkpoint_seconds` the time between two states, `stop_after`
+    the step after which a trial ends, None for a whole training.
     """
 
     mode: str
@@ -65,6 +84,8 @@ class Placement:
     checkpoint_seconds: float
     image: str | None
     image_id: str | None
+    cloud: Cloud | None = None
+    stop_after: int | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,24 @@ class Results:
 
 
 @dataclass(frozen=True)
+class Bill:
+    """What SageMaker says of its job. Seconds are of one instance; None where it does not say.
+
+    `saving` is the share of the running time that spot did not bill; `usd` what the billed time costs at the on-demand
+    price in the plan: an estimate, without storage and transfer.
+    """
+
+    job: str
+    region: str
+    status: str
+    instances: int
+    training_seconds: int | None
+    billable_seconds: int | None
+    saving: float | None
+    usd: float | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """Plan and evidence.
 
@@ -52,6 +70,7 @@ class RunRecord:
     seconds: dict[str, float]
     artifacts: dict[str, str]
     exit_code: int | None
+    bill: Bill | None
 
 
 def of(plan: RunPlan, **found: Any) -> RunRecord:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness import bundle
 from harness.errors import ChangeSetting, PreparePlace
-from harness.folders import RunFolder
-from harness.plan import DatasetId, RunPlan, from_json
+from harness.folders import RunFolder, named
+from harness.plan import DatasetId, RunPlan
 from harness.settings import Training
 
 FIXED = {field.name for field in fields(Training)} | {"scale", "experiment"}
@@ -57,12 +57,10 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
             legal="mode, comet and folders beside resume",
             command=f"python src/train.py resume={name}",
         )
-    run = RunFolder(next((path for path in (runs / name, Path(name)) if (path / "plan.json").exists()), runs / name))
-    if not run.plan.exists():
-        raise PreparePlace(f"resume={name}: there is no such run", legal="a run's folder or id", command=f"ls {runs}")
+    run = named(runs, name)
     commit = _commit(run)
     try:
-        planned = from_json(RunPlan, json.loads(run.plan.read_text()))
+        planned = run.planned()
         files = bundle.received(run.code)
     except (ValueError, OSError) as error:
         raise PreparePlace(

@@ -2,15 +2,17 @@
 
 import difflib
 import os
+import re
 import sys
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from harness.errors import ChangeSetting
 
+FLAGS = ("allow_dirty", "dry_run", "yes")
 DEPTHS = range(8, 1203, 6)  # 6n+2; He et al. 2015 go from n=3 to n=200
 
 
@@ -93,6 +95,37 @@ class Mode:
     checkpoint_seconds: Annotated[float, _range(0)]
 
 
+def _optional(rule: Rule) -> Rule:
+    """The same, or null."""
+    return Rule(f"{rule.legal}, or null", lambda value: value is None or rule.test(value), rule.nearest)
+
+
+def _named(what: str, example: str) -> Rule:
+    return Rule(what, bool, lambda _: example)
+
+
+def _is_prefix(value: Any) -> bool:
+    return re.fullmatch(r"[\w-]+(/[\w-]+)*", str(value), re.ASCII) is not None
+
+
+@dataclass(frozen=True)
+class Cloud(Mode):
+    """A SageMaker job: where, as whom, on what image, at what cost. What is null is asked of AWS's own settings."""
+
+    region: Annotated[str | None, _optional(_named("an AWS region", "us-east-1"))]
+    role: Annotated[str | None, _optional(_named("an IAM role's name or ARN", "cifar10-harness"))]
+    bucket: Annotated[str | None, _optional(_named("a bucket's name", "null"))]
+    prefix: Annotated[str, Rule("letters, digits, _, - and /", _is_prefix, lambda _: "harness")]
+    image: Annotated[str | None, _optional(_named("an image's name in a registry", "null"))]
+    spot: Annotated[bool, _one_of(True, False)]
+    warm_pool_seconds: Annotated[int, _range(0, 3600)]
+    volume_gb: Annotated[int, _range(1, 16384)]
+    max_usd: Annotated[float | None, _optional(_range(0, above=True))]
+    usd_per_hour: Annotated[float | None, _optional(_range(0, above=True))]
+    preflight: Annotated[bool, _one_of(True, False)]
+    comet_secret: Annotated[str | None, _optional(_named("a secret's name or ARN in Secrets Manager", "null"))]
+
+
 @dataclass(frozen=True)
 class Data:
     """Where the data comes from when it is not there."""
@@ -121,6 +154,9 @@ class Config:
     runs_folder: str
     publish: str | None
     resume: str | None
+    allow_dirty: bool
+    dry_run: bool
+    yes: bool
 
 
 def check(raw: dict[str, Any]) -> Config:
@@ -131,14 +167,21 @@ def check(raw: dict[str, Any]) -> Config:
     """
     flat = {name: raw[name] for name in (field.name for field in fields(Training)) if name in raw}
     training = section(Training, flat, "")
+    place = Cloud if raw["mode"].get("name") == "cloud" else Mode
     mode, data, comet = (
-        section(kind, raw[kind.__name__.lower()], f"{kind.__name__.lower()}.") for kind in (Mode, Data, Comet)
+        section(kind, raw[name], f"{name}.") for kind, name in ((place, "mode"), (Data, "data"), (Comet, "comet"))
     )
+    if place is Cloud:  # nobody pays to train on the sample
+        data = replace(data, on_missing="fail")
     for name in ("runs_folder", "publish", "resume"):
         if not (isinstance(raw[name], str) and raw[name]) and (name == "runs_folder" or raw[name] is not None):
             raise ChangeSetting(
                 f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{verb()} {name}=runs"
             )
+    for name in FLAGS:
+        if type(raw[name]) is not bool:
+            wanted = f"{verb()} {name}=true"
+            raise ChangeSetting(f"{name}={raw[name]} is not legal", legal="true | false", command=wanted)
     if training.batch_size % mode.instance_count:
         raise ChangeSetting(
             f"batch_size={training.batch_size} does not go into mode.instance_count={mode.instance_count} equal parts",
@@ -158,7 +201,14 @@ def check(raw: dict[str, Any]) -> Config:
                 legal=f"0 to {training.epochs}",
                 command=f"{verb()} epochs={training.epochs} {name}={training.epochs / 10:g}",
             )
-    return Config(training, mode, data, comet, raw["runs_folder"], raw["publish"], raw["resume"])
+    if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
+        raise ChangeSetting(
+            f"mode.warm_pool_seconds={mode.warm_pool_seconds}: SageMaker keeps no spot instance warm",
+            legal="mode.warm_pool_seconds=0, or mode.spot=false",
+            command=f"{verb()} mode=cloud mode.spot=false mode.warm_pool_seconds={mode.warm_pool_seconds}",
+        )
+    rest = {name: raw[name] for name in ("runs_folder", "publish", "resume", *FLAGS)}
+    return Config(training, mode, data, comet, **rest)
 
 
 def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
@@ -173,11 +223,11 @@ def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
         if name not in raw:
             raise ChangeSetting(f"{prefix}{name} is missing in conf/", legal=rule.legal, command="git checkout -- conf")
         value = raw[name]
-        if wanted is float and type(value) is int:
-            value = float(value)
         types = tuple(typing.get_args(wanted)) or (wanted,)
+        if float in types and type(value) is int:
+            value = float(value)
         if type(value) not in types or value != value or value in (float("inf"), -float("inf")) or not rule.test(value):
-            noun = {int: "an integer ", float: "a number "}.get(wanted, "")
+            noun = {int: "an integer ", float: "a number "}.get(types[0], "")
             example = str(rule.nearest(value)).lower() if wanted is bool else rule.nearest(value)
             shown = "null" if value is None else value
             raise ChangeSetting(
@@ -190,7 +240,12 @@ def section(kind: type[Any], raw: dict[str, Any], prefix: str) -> Any:
 
 
 def threads(mode: Mode) -> int:
-    """The threads of each worker: the given number, or its share of the cores that this process may use."""
+    """The threads of each worker: the given number, or its share of the cores that this process may use.
+
+    0 on an instance, whose cores nobody here knows: all of them.
+    """
+    if mode.name == "cloud":
+        return mode.threads
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return mode.threads or max(1, (available or 1) // mode.instance_count)
 

@@ -64,11 +64,12 @@ class _Stop:
 
 def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _Stop) -> None:
     """Verify, train, save. `found` gathers the record's fields as they become known."""
-    threads = planned.placement.threads
+    threads = planned.placement.threads or environment.cores()
     files = bundle.received(job.code)
     for name, planned_hash, received in (
         ("code", planned.experiment.code, bundle.code_hash(files)),
         ("lock", planned.experiment.lock, bundle.lock_hash(files)),
+        ("experiment", planned.experiment_id, plan.experiment_id(planned.experiment)),
     ):
         if planned_hash != received:
             raise ReadRecord(f"the {name} that arrived has sha256 {received}, the plan says {planned_hash}")
@@ -107,7 +108,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     keeper = fit.Keeper(job.checkpoints, planned.experiment_id, planned.placement.checkpoint_seconds, own.chief)
     stop.orderly = True
     with workers.loss_told(own):
-        outcome = fit.train(config, data, report, keeper, lambda: stop.reason, strategy)
+        outcome = fit.train(config, data, report, keeper, lambda: stop.reason, strategy, planned.placement.stop_after)
     found["seconds"] |= {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()}
     if len(set(outcome.worker_weights)) > 1:
         raise ReadRecord(f"the workers ended with different weights: {', '.join(outcome.worker_weights)}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.folders import RunFolder
-from harness.launch import Ended, engine
+from harness.launch import GRACE, Ended, engine, request
 from harness.provenance import without_secrets
 
 HOST = "algo-1"  # the SDK's name for the first container, the chief; the second is algo-2
@@ -41,6 +41,9 @@ SDK_ENVIRONMENT = {
 class Container:
     """Worker containers. The SDK's import begins at once; its process ends with this one, whatever ends it."""
 
+    grace: float | None = GRACE
+    outlives = False
+
     def __init__(self, image: str, count: int = 1) -> None:
         self._image, self._count = image, count
         self._project: str | None = None
@@ -61,14 +64,12 @@ class Container:
         (run.job / "model").mkdir(parents=True)  # else Docker makes it, as root
         # Two runs of one name, in two clones, are two projects.
         self._project = f"{run.path.name.lower()}-{secrets.token_hex(4)}"
+        root = str(run.job.resolve())
+        code, data, states = (str(path.resolve()) for path in (run.code, dataset, run.checkpoints))
         job = {
-            "root": str(run.job.resolve()),
-            "bundle": str(run.code.resolve()),
-            "dataset": str(dataset.resolve()),
-            "checkpoints": str(run.checkpoints.resolve()),
-            "image": self._image,
+            "request": request.local(run.planned(), self._image, code, data, states, root),
+            "root": root,
             "project": self._project,
-            "instances": str(self._count),
         }
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from harness.folders import JobFolder, RunFolder
-from harness.launch import Ended
+from harness.launch import GRACE, Ended
 from harness.provenance import without_secrets
 
 LOST = 10.0  # seconds that the others have to end by themselves when one worker has failed
@@ -23,6 +23,9 @@ LOST = 10.0  # seconds that the others have to end by themselves when one worker
 
 class Process:
     """Worker processes, each in a session of its own: Ctrl-C reaches the host alone, which then stops them in order."""
+
+    grace: float | None = GRACE
+    outlives = False
 
     def __init__(self, count: int = 1) -> None:
         self._count = count

@@ -18,10 +18,9 @@ from typing import Any, TextIO
 from harness.launch import GRACE, engine
 from harness.launch.container import COMPOSE_FILE
 
-COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the worker is process 1 and gets SIGTERM
 # What Docker Compose puts before a container's line.
 PREFIX = re.compile(r"^(\x1b\[\d+m)?\S*algo-\d\S*\s*\|(\x1b\[0m)? ?")
-Job = dict[str, str]
+Job = dict[str, Any]
 
 
 def main() -> None:
@@ -31,26 +30,17 @@ def main() -> None:
     host = threading.Thread(target=_watch_host, args=(jobs, orphaned), daemon=True)
     host.start()
 
-    from sagemaker.train import ModelTrainer
-    from sagemaker.train.configs import Compute, InputData, SourceCode
-    from sagemaker.train.model_trainer import Mode
+    import sagemaker.train  # noqa: F401  # what takes the seconds
+
+    from harness.launch import trainer
 
     job = jobs.get()
     os.environ["COMPOSE_PROJECT_NAME"] = job["project"]
-    trainer = ModelTrainer(
-        training_mode=Mode.LOCAL_CONTAINER,
-        training_image=job["image"],
-        source_code=SourceCode(source_dir=job["bundle"], command=COMMAND),
-        compute=Compute(instance_type="local_cpu", instance_count=int(job["instances"])),
-        local_container_root=job["root"],
-        base_job_name="harness",
-    )
-    # Local mode mounts nothing at /opt/ml/checkpoints; as a channel the folder is mounted by the SDK's public means.
-    channels = [InputData(channel_name=name, data_source=job[name]) for name in ("dataset", "checkpoints")]
+    built, channels = trainer.build(job["request"])
     network = engine.keep_network()
     sys.stdout = _Unprefixed(sys.stdout, lambda: os.close(network))
     try:
-        trainer.train(input_data_config=channels, wait=True)
+        built.train(input_data_config=channels, wait=True)
     except BrokenPipeError:  # nobody reads: the host is gone, and the other thread clears up
         host.join()
     finally:

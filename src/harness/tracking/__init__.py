@@ -98,6 +98,13 @@ class Tracker:
             self._tidy(tracked, keep_events=record.status != "completed")  # a run that is resumed adds to them
         return tracked
 
+    def leave(self) -> None:
+        """The run goes on without this program: the copies are made anew by whoever follows it to its end."""
+        for child in self._children.values():
+            child.kill()
+            child.wait()
+        shutil.rmtree(self._run.comet, ignore_errors=True)
+
     def _start(self, kind: str) -> None:
         """Start a child in a session of its own: Ctrl-C is for the run, the copies of it should still be made."""
         scratch = self._run.comet / f"{kind}.part"

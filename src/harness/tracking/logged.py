@@ -20,7 +20,8 @@ def plan(experiment: Any, run: RunFolder) -> None:
     others = {"run_id": planned["run_id"], "code_sha256": what["code"], "lock_sha256": what["lock"], **dataset}
     # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
     others |= {f"git_{name}": value for name, value in (git or {"commit": "unknown"}).items()}
-    others |= {f"placement/{name}": value for name, value in where.items()}
+    away = where.pop("cloud") or {}
+    others |= {f"placement/{name}": value for name, value in (where | away).items()}
     experiment.log_others(_known(others))
     tags = [where["mode"], where["runner"], f"resnet{what['config']['resnet_size']}v{what['config']['resnet_version']}"]
     tags += ["sample-data"] if what["dataset"]["sample"] else []

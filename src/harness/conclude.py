@@ -1,0 +1,37 @@
+"""From a started run to its record: follow it, collect what it left, copy that to where people look."""
+
+import time
+from pathlib import Path
+
+from harness import collect, console, launch, pictures, publish
+from harness.folders import RunFolder
+from harness.launch import Runner
+from harness.plan import RunPlan
+from harness.settings import Comet
+from harness.tracking import Tracker
+
+DETACHED = 3  # exit code
+
+
+def conclude(
+    runner: Runner, run: RunFolder, planned: RunPlan, dataset: Path, comet: Comet, target: Path | None, started: float
+) -> int:
+    """Exit code 0 where the run completed, 1 where it failed, 3 where it goes on without this program.
+
+    `target` is a folder that is published to, `started` the monotonic time since which the run counts.
+    """
+    tracker = Tracker(run, planned, comet.project, comet.workspace)
+    listener = console.Listener(run.log, tracker.event)
+    ended = launch.follow(runner, run, dataset, listener)
+    listener.close()
+    if ended.detached:
+        tracker.leave()
+        console.detached(run)
+        return DETACHED
+    record = collect.collect(run, planned, ended)
+    pictures.draw(run, dataset)
+    tracked = tracker.finish(record)
+    if target is not None:
+        publish.publish_run(run, record, target)
+    console.summarise(record, run, str(tracked), time.monotonic() - started)
+    return 0 if record.status == "completed" else 1

@@ -1,0 +1,118 @@
+"""What the SageMaker SDK is asked for: one request, the same here and there but for what placement means.
+
+Pure: JSON values from a plan and the places of its inputs. `trainer.py` makes a
+`ModelTrainer` of it, `dry_run` prints it.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness import bundle
+from harness.plan import DatasetId, RunPlan
+
+COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the worker is process 1 and gets SIGTERM
+# SageMaker charts what these find in the worker's lines.
+METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+MEASURED = ("learning_rate", "images_per_second")
+SLACK = 3600  # seconds that a spot job may wait for instances beyond its running time
+
+# Where the two differ: everything else is one function of the experiment.
+LOCAL_KEYS = {"local_container_root"}
+CLOUD_KEYS = {
+    "role",
+    "stopping_condition",
+    "output_data_config",
+    "checkpoint_config",
+    "tags",
+    "metric_definitions",
+}
+
+
+def local(planned: RunPlan, image: str, code: str, dataset: str, checkpoints: str, root: str) -> dict[str, Any]:
+    """A job of SageMaker's local mode: inputs are folders, `root` is the SDK's own.
+
+    Local mode mounts nothing at /opt/ml/checkpoints; as a channel the folder is mounted by the SDK's public means.
+    """
+    place = planned.placement
+    return {
+        **_common(planned, image, code, {"dataset": dataset, "checkpoints": checkpoints}),
+        "training_mode": "LOCAL_CONTAINER",
+        "compute": {"instance_type": "local_cpu", "instance_count": place.instance_count},
+        "local_container_root": root,
+    }
+
+
+def cloud(
+    planned: RunPlan, files: Mapping[str, bytes], image: str, role: str, uri: Callable[[str], str]
+) -> dict[str, Any]:
+    """A training job on SageMaker; `uri` gives a name's s3:// address."""
+    place, asked = planned.placement, planned.placement.cloud
+    assert asked is not None
+    # With the slash: SageMaker takes every key that begins so, and the marker beside a folder does too.
+    code, dataset = uri(f"{code_name(files)}/"), uri(f"{data_name(planned.experiment.dataset)}/")
+    run = uri(runs_name(planned.run_id))
+    compute = {
+        "instance_type": place.instance_type,
+        "instance_count": place.instance_count,
+        "volume_size_in_gb": asked.volume_gb,
+        "enable_managed_spot_training": asked.spot,
+    }
+    stopping = {"max_runtime_in_seconds": asked.max_seconds}
+    if asked.spot:
+        stopping["max_wait_time_in_seconds"] = asked.max_seconds + SLACK
+    if asked.warm_pool_seconds:
+        compute["keep_alive_period_in_seconds"] = asked.warm_pool_seconds
+    return {
+        **_common(planned, image, code, {"dataset": dataset, "plan": f"{run}/plan/"}),
+        "training_mode": "SAGEMAKER_TRAINING_JOB",
+        "compute": compute,
+        "role": role,
+        "stopping_condition": stopping,
+        "output_data_config": {"s3_output_path": f"{run}/output", "compression_type": "GZIP"},
+        "checkpoint_config": {"s3_uri": f"{run}/checkpoints", "local_path": "/opt/ml/checkpoints"},
+        "tags": tags(planned),
+        "metric_definitions": [{"name": name, "regex": rf"\b{name}=(\S+)"} for name in (*METRICS, *MEASURED)],
+    }
+
+
+def data_name(data: DatasetId) -> str:
+    """Where a data set lies in S3: by content, so that it is uploaded once."""
+    return f"datasets/{data.hash.removesuffix('.dir')}"
+
+
+def runs_name(run_id: str) -> str:
+    """Where a run's own objects lie: plan, states, outputs."""
+    return f"runs/{run_id}"
+
+
+def code_name(files: Mapping[str, bytes]) -> str:
+    """Where a bundle lies in S3, by content: modules and lock."""
+    return f"code/{hashlib.sha256((bundle.code_hash(files) + bundle.lock_hash(files)).encode()).hexdigest()}"
+
+
+def _common(planned: RunPlan, image: str, code: str, channels: dict[str, str]) -> dict[str, Any]:
+    return {
+        "training_image": image,
+        "source_code": {"source_dir": code, "command": COMMAND},
+        "base_job_name": job_name(planned),
+        "input_data_config": [{"channel_name": name, "data_source": source} for name, source in channels.items()],
+    }
+
+
+def job_name(planned: RunPlan) -> str:
+    """What a job's name begins with: the run's id, so that the job can be found by it; the SDK adds the time."""
+    return re.sub(r"[^a-zA-Z0-9-]", "-", f"harness-{planned.run_id}")[:48]
+
+
+def tags(planned: RunPlan) -> list[dict[str, str]]:
+    """What a bill or a console can be searched by; letters, digits and _.:/=+-@ alone."""
+    git, config = planned.provenance.git, planned.experiment.config
+    found = {
+        "harness:run": planned.run_id,
+        "harness:experiment": planned.experiment_id,
+        "harness:model": f"resnet{config['resnet_size']}v{config['resnet_version']}",
+        "harness:commit": (git.commit + ("+dirty" if git.dirty else "")) if git else "unknown",
+    }
+    return [{"key": key, "value": value} for key, value in found.items()]

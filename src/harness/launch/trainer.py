@@ -1,0 +1,27 @@
+"""The SageMaker SDK's own object for a request. The SDK takes seconds to import: for child processes alone."""
+
+from typing import Any
+
+
+def build(request: dict[str, Any], session: Any = None) -> tuple[Any, list[Any]]:
+    """`ModelTrainer` and the channels for its `train`, from a request of `request.py`; `session` is the SDK's."""
+    from sagemaker.core import shapes
+    from sagemaker.core.training import configs
+    from sagemaker.train import ModelTrainer
+    from sagemaker.train.model_trainer import Mode
+
+    kinds = {
+        "training_mode": Mode.__getitem__,
+        "source_code": lambda value: configs.SourceCode(**value),
+        "compute": lambda value: configs.Compute(**value),
+        "stopping_condition": lambda value: shapes.StoppingCondition(**value),
+        "output_data_config": lambda value: configs.OutputDataConfig(**value),
+        "checkpoint_config": lambda value: configs.CheckpointConfig(**value),
+        "tags": lambda values: [shapes.Tag(**value) for value in values],
+    }
+    request = dict(request)
+    channels = [configs.InputData(**channel) for channel in request.pop("input_data_config")]
+    metrics = [shapes.MetricDefinition(**metric) for metric in request.pop("metric_definitions", [])]
+    arguments = {name: kinds[name](value) if name in kinds else value for name, value in request.items()}
+    trainer = ModelTrainer(**arguments, **({"sagemaker_session": session} if session else {}))
+    return (trainer.with_metric_definitions(metrics) if metrics else trainer), channels

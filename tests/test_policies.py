@@ -1,0 +1,90 @@
+"""The policies in docs/aws: least privilege, and enough for what a burst really asks."""
+
+import fnmatch
+import json
+
+import botocore.session
+import pytest
+from aws import Aws
+from clouds import AWAY, project
+from test_train import type_in
+
+from harness.config import ROOT
+from harness.launch import engine
+
+FOLDER = ROOT / "docs" / "aws"
+NAMES = ("user-policy", "role-policy", "trust-policy")
+# AWS knows no single resource for these.
+UNBOUND = {
+    "sts:GetCallerIdentity",
+    "sagemaker:ListTrainingJobs",
+    "pricing:GetProducts",
+    "servicequotas:ListServiceQuotas",
+    "servicequotas:ListAWSDefaultServiceQuotas",
+    "ecr:GetAuthorizationToken",
+    "cloudwatch:PutMetricData",
+}
+SERVICES = {"servicequotas": "service-quotas"}
+RIGHTS = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "iam:PassRole"}  # not operations' names
+
+
+def statements(name: str) -> list[dict]:
+    policy = json.loads((FOLDER / f"{name}.json").read_text())
+    assert policy["Version"] == "2012-10-17"
+    return policy["Statement"]
+
+
+def actions(statement: dict) -> list[str]:
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_policy_allows_real_actions_and_none_by_wildcard(name):
+    for statement in statements(name):
+        assert statement["Effect"] == "Allow"
+        for action in actions(statement):
+            service, _, operation = action.partition(":")
+            assert "*" not in action
+            if action in RIGHTS:
+                continue
+            model = botocore.session.get_session().get_service_model(SERVICES.get(service, service))
+            assert operation in model.operation_names, action
+
+
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_everything_that_can_be_bound_to_a_resource_is(name):
+    for statement in statements(name):
+        if statement["Resource"] == "*":
+            assert set(actions(statement)) <= UNBOUND
+        else:
+            assert statement["Resource"].startswith("arn:aws:") and not statement["Resource"].endswith(":*")
+
+
+def test_the_role_is_for_sagemaker_in_this_account_alone():
+    (statement,) = statements("trust-policy")
+    assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+    assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "ACCOUNT"
+
+
+def allows(policy: list[dict], action: str, resource: str) -> bool:
+    return any(
+        action in actions(each) and fnmatch.fnmatchcase(resource, each["Resource"].partition(":::")[2] or "*")
+        if each["Resource"].startswith("arn:aws:s3")
+        else action in actions(each)
+        for each in policy
+    )
+
+
+def test_what_a_burst_asks_for_is_what_the_policies_allow(tmp_path):
+    made = project(tmp_path / "project", idle=True)
+    with Aws(grace=5) as aws:
+        aws.prepare(f"{engine.image_name(ROOT).rpartition(':')[2]}-cpu")
+        done = type_in(made, *AWAY, "epochs=1", **aws.environment())
+        assert done.returncode == 0, done.stdout + done.stderr
+        asked = {(f"{each.service}:{each.action}", each.key, each.sender) for each in aws.requests}
+    texts = {name: json.dumps(statements(name)).replace("BUCKET", aws.bucket()) for name in NAMES}
+    optional = {("iam:SimulatePrincipalPolicy", ""), ("s3:ListBucket", "")}  # the SDK asks, and does without
+    for action, key, sender in asked:
+        name = "role-policy" if sender == "WORKER" else "user-policy"
+        assert (action, key) in optional or allows(json.loads(texts[name]), action, key), (action, key, sender)
