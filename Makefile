@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train test check lock upgrade image base-image venv torch clean
+.PHONY: help train test check lock upgrade image push-image base-image venv torch clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check        style and types"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
+	@echo "make push-image   the same with CUDA, into your AWS registry; KIND=cpu without; docs/cloud.md says what it needs"
 	@echo "make lock         requirements*.txt into requirements*.lock, versions kept; make upgrade moves them"
 	@echo "make torch        PyTorch for the benchmarks, in benchmarks/.venv; PIP_EXTRA_INDEX_URL names its CPU index"
 	@echo "make clean        remove caches (never data/ or runs/)"
@@ -50,6 +51,9 @@ upgrade: .venv/installed
 
 image:
 	@sh tools/image.sh
+
+push-image: .venv/installed
+	@$(IN_VENV) python src/push_image.py $(KIND) $(ARGS)
 
 base-image:
 	@sh tools/base_image.sh
