@@ -387,7 +387,8 @@ def test_the_sample_does_not_pass_for_data_even_where_it_is_pinned(root: Path) -
 
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
     program = (
-        "import resource, sys; from pathlib import Path; from harness import fetching; from harness.settings import Data\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from harness import fetching; from harness.settings import Data\n"
         "from harness.errors import PreparePlace\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try: fetching.obtain(Path(sys.argv[1]), Data(sys.argv[2], sys.argv[3] or None, sys.argv[4]), print)\n"
