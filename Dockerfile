@@ -1,5 +1,6 @@
 # What training needs, at the versions of requirements-train.lock; no code of the project, which comes in a channel.
-# KIND=gpu adds CUDA. `make image` builds it and names it after this file and the locks. It asks for nothing that Docker's classic builder
+# KIND=cpu and gpu, for the cloud, add Comet; gpu adds CUDA. `make image` builds it and names it after this file and the
+# locks. It asks for nothing that Docker's classic builder
 # lacks. Where the default base cannot be pulled, `make base-image` makes another.
 ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 FROM ${BASE}
@@ -11,13 +12,14 @@ ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-COPY requirements-train.lock requirements-gpu.lock /opt/
-ARG KIND=cpu
+COPY requirements-train.lock requirements-cloud.lock requirements-gpu.lock /opt/
+ARG KIND=local
 
 # pip trusts the base's certificates rather than its own copy, so that a base made behind a proxy works.
 # Modules are compiled here, since the user of a container may not write them.
 RUN python3 -m venv /opt/venv \
     && locks="--requirement /opt/requirements-train.lock" \
+    && if [ "${KIND}" != local ]; then locks="${locks} --requirement /opt/requirements-cloud.lock"; fi \
     && if [ "${KIND}" = gpu ]; then locks="${locks} --requirement /opt/requirements-gpu.lock"; fi \
     && PIP_CERT=/etc/ssl/certs/ca-certificates.crt pip install --no-cache-dir --disable-pip-version-check \
         --no-deps --require-hashes --compile ${locks} \

@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     asked = parser.parse_args()
-    tag = engine.image_name(ROOT).rpartition(":")[2] + "-cpu"
+    tag = f"{engine.recipe(ROOT)}-cpu"
     with tempfile.TemporaryDirectory() as scratch, Aws(grace=5) as aws:
         (image,) = aws.prepare(tag)
         data = os.environ.get("CIFAR10_DIR")

@@ -69,6 +69,7 @@ class Aws:
         self.price: float | None = 1.41  # dollars for an hour of training, on demand
         self.quota: float | None = 4.0  # instances of each type
         self.no_capacity = False
+        self.beside: dict[str, str] = {}  # more variables that jobs find, as a network of one's own would give them
         self.mirrors_deletions = True  # of checkpoints: so says the documentation
         self.stall = 10.0  # seconds that an answer is late
         self.jobs: dict[str, Job] = {}
@@ -234,7 +235,7 @@ class Aws:
 
     def job_environment(self) -> dict[str, str]:
         """How a job's processes get here, with the credentials of its role."""
-        return self._reach() | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.url + ROLE_CREDENTIALS}
+        return self._reach() | self.beside | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.url + ROLE_CREDENTIALS}
 
     def _reach(self) -> dict[str, str]:
         return {

@@ -1,7 +1,7 @@
 import ast
 from pathlib import Path
 
-from harness import bundle
+from harness import bundle, companion
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +23,18 @@ def test_the_bundle_is_what_the_worker_imports_and_nothing_else():
         reached |= todo
         todo = set().union(*(imported(module) for module in todo)) - reached
     assert sorted(reached) == sorted(bundle.MODULES)
+
+
+def test_the_companion_is_what_it_imports_and_nothing_else():
+    def file(name: str) -> str:
+        path = name.replace(".", "/")
+        return f"{path}/__init__" if (ROOT / "src" / "harness" / path).is_dir() else path
+
+    reached, todo = {"__init__"}, {"companion", "tracking/__main__", "tracking/logged"}
+    while todo:
+        reached |= todo
+        todo = {file(name) for module in todo for name in imported(module)} - reached
+    assert sorted(reached) == sorted(companion.MODULES)
 
 
 def test_the_pipeline_retrains_when_the_bundle_or_what_is_published_changes_and_for_nothing_else():

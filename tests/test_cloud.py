@@ -8,12 +8,13 @@ import time
 import pytest
 from aws import Aws, Fault
 from clouds import AWAY, TINY, Typed, project
+from test_tracking import Server
 from test_train import git, record_of, runs, type_in
 
 from harness.config import ROOT
 from harness.launch import engine
 
-RECIPE = engine.image_name(ROOT).rpartition(":")[2]
+RECIPE = engine.recipe(ROOT)
 # Environment of a person with an account; Comet without a key.
 SECRETS = {"MY_TOKEN": "planted-token-of-mine", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value"}
 
@@ -166,6 +167,29 @@ def test_no_secret_is_in_a_job_in_s3_in_a_log_or_in_the_run_folder(whole, aws):
     texts |= {str(path): path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert any(key.endswith("plan.json") for key in texts)
     assert not [name for name, content in texts.items() for secret in secrets if secret in content]
+
+
+def test_with_a_secret_the_job_logs_to_comet_itself_and_the_key_is_nowhere_else(aws, small_project):
+    key = "planted" + "k" * 33
+    aws.service("secretsmanager").create_secret(Name="cifar10-harness/comet", SecretString=f"{key}\n")
+    server = Server("answers")
+    aws.beside = {"COMET_URL_OVERRIDE": server.url}
+    try:
+        done = burst(aws, small_project, "epochs=1", "seed=11", "mode.comet_secret=cifar10-harness/comet")
+    finally:
+        aws.beside = {}
+        server.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = runs(small_project)[-1]
+    assert "\ncomet     delivered http://comet.test/x/" in done.stdout
+    assert list((run / "comet").glob("*.zip"))
+    sent = b"".join(body for _, body in server.seen)
+    assert b"validation_accuracy" in sent and run.name.encode() in sent
+    job = job_of(aws, run)
+    texts = [json.dumps(job.request, default=str), "\n".join(aws.log(job.name)), done.stdout]
+    texts += [content.decode("latin-1") for key, content in aws.objects().items() if run.name in key]
+    texts += [path.read_text("latin-1") for path in run.rglob("*") if path.is_file()]
+    assert not [text for text in texts if key in text]
 
 
 # What goes wrong, and goes on.
@@ -409,6 +433,7 @@ MISTAKES = {
     "image elsewhere": ({}, "mode.image=tensorflow/tensorflow:latest", "no image in ECR"),
     "cap too low": ({}, "mode.max_usd=0.01", "buys 0.4 minutes"),
     "warm spot": ({}, "mode.warm_pool_seconds=60", "keeps no spot instance warm"),
+    "no secret": ({}, "mode.comet_secret=absent", "no such secret"),
     "nobody to ask": ({}, "yes=false", "no terminal to answer at"),
     "quota": ({}, "mode.instance_count=8", "quota"),
 }

@@ -79,7 +79,7 @@ def allows(policy: list[dict], action: str, resource: str) -> bool:
 def test_what_a_burst_asks_for_is_what_the_policies_allow(tmp_path):
     made = project(tmp_path / "project", idle=True)
     with Aws(grace=5) as aws:
-        aws.prepare(f"{engine.image_name(ROOT).rpartition(':')[2]}-cpu")
+        aws.prepare(f"{engine.recipe(ROOT)}-cpu")
         done = type_in(made, *AWAY, "epochs=1", **aws.environment())
         assert done.returncode == 0, done.stdout + done.stderr
         asked = {(f"{each.service}:{each.action}", each.key, each.sender) for each in aws.requests}

@@ -9,7 +9,7 @@ from harness import bundle, plan
 from harness.config import ROOT
 from harness.launch import request
 
-AWAY = plan.Cloud("us-east-1", True, 0, 30, 7200, 10.0, 1.4, None)
+AWAY = plan.Cloud("us-east-1", True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
 CONFIG = EXPERIMENT.config | {"resnet_size": 20}
 FILES = bundle.collect(ROOT)
 
@@ -26,7 +26,7 @@ def planned(**away):
 
 
 def cloud(**away):
-    return request.cloud(planned(**away), FILES, "image@sha256:1", "role", "s3://bucket/prefix/{}".format)
+    return request.cloud(planned(**away), FILES, "image@sha256:1", "role", "s3://bucket/prefix/{}".format, {})
 
 
 LOCAL = request.local(planned(), "image", "code", "data", "states", "root")

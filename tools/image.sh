@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build the training image, named after what it is made of: the first 12 digits of the sha256 over the locks and
-# Dockerfile. `tools/image.sh name` only prints that name. KIND=gpu builds the one with CUDA, named ...-gpu.
+# Dockerfile. `tools/image.sh name` only prints that name. KIND=cpu and gpu build those for the
+# cloud, named ...-cpu and ...-gpu.
 # Building takes about a minute, with CUDA several.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,9 +15,9 @@ fail() {
     exit 2
 }
 
-kind=${KIND:-cpu}
-name=cifar10-train:$(cat requirements-train.lock requirements-gpu.lock Dockerfile | sha256 | cut -c 1-12)
-[ "$kind" = cpu ] || name=$name-$kind
+kind=${KIND:-local}
+name=cifar10-train:$(cat requirements-train.lock requirements-cloud.lock requirements-gpu.lock Dockerfile | sha256 | cut -c 1-12)
+[ "$kind" = local ] || name=$name-$kind
 if [ "${1:-}" = name ]; then
     echo "$name"
     exit 0
@@ -35,7 +36,7 @@ if [ -z "${BASE:-}" ] && ! docker image inspect "$pinned" >/dev/null 2>&1 &&
 fi
 hint=
 [ "$base" != "$pinned" ] || hint="; where its base cannot be pulled, type: make base-image image"
-[ "$kind" = cpu ] && size="about a minute, 2 GB" || size="some minutes, several GB"
+[ "$kind" = gpu ] && size="some minutes, several GB" || size="about a minute, 2 GB"
 echo "Image $name: building on $base; $size."
 docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK_SHA256=$(sha256 <requirements-train.lock)" . ||
     fail "the image was not built; the lines above say why$hint"

@@ -1,4 +1,4 @@
-"""Write requirements.lock, -train.lock and -gpu.lock: versions, markers and hashes, nothing else.
+"""Write requirements.lock and its parts for images (-train, -cloud, -gpu): versions, markers and hashes, nothing else.
 
     make lock                        keep every version that requirements.lock names
     make upgrade                     move all versions
@@ -6,8 +6,8 @@
 
 uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
 Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
-The training lock is the part of the whole lock that requirements-train.txt needs, line for line; the GPU lock is what
-requirements-gpu.txt needs beyond it.
+The training lock is the part of the whole lock that requirements-train.txt needs, line for line; those for the
+cloud and for GPUs are what requirements-cloud.txt and requirements-gpu.txt need beyond it.
 """
 
 import argparse
@@ -51,10 +51,11 @@ def main() -> None:
     kept = [header for header, _ in whole]
     needed = {header.partition("==")[0] for header, _ in resolve(ROOT / "requirements-train.txt", kept)}
     train = [block for block in whole if block[0].partition("==")[0] in needed]
-    gpu = [block for block in resolve(ROOT / "requirements-gpu.txt", kept) if block[0].partition("==")[0] not in needed]
     write(whole_lock, whole)
     write(ROOT / "requirements-train.lock", train)
-    write(ROOT / "requirements-gpu.lock", gpu)
+    for kind in ("cloud", "gpu"):
+        more = resolve(ROOT / f"requirements-{kind}.txt", kept)
+        write(ROOT / f"requirements-{kind}.lock", [each for each in more if each[0].partition("==")[0] not in needed])
 
 
 def read_pins(lock: Path) -> list[str]:

@@ -10,6 +10,7 @@ from harness.folders import RunFolder
 from harness.launch import Ended
 from harness.plan import RunPlan, dumps, from_json
 from harness.record import RunRecord
+from harness.tracking import INSIDE
 
 
 def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
@@ -26,6 +27,9 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     for path in (ended.model / run.model.name, *(ended.output / "data" / name for name in written)):
         if path.exists():
             shutil.move(path, run.path / path.name)
+    inside = ended.output / "data" / "comet" / "state.json"
+    if inside.exists() and run.comet.exists():
+        shutil.move(inside, run.comet / INSIDE)
     if found is None:
         reason = reason or f"the worker exited with {ended.exit_code} and left no record"
     elif found.status == "completed":

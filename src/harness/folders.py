@@ -119,6 +119,16 @@ class JobFolder:
         return channel if channel.exists() else self.code / "plan.json"
 
     @property
+    def companion(self) -> Path:
+        """Code that travels beside the bundle, where some does: what logs to Comet from inside."""
+        return self.base / "input" / "data" / "companion"
+
+    @property
+    def comet(self) -> Path:
+        """What that code leaves."""
+        return self.output / "comet"
+
+    @property
     def model(self) -> Path:
         return self.base / "model" / "model.keras"
 

@@ -54,7 +54,8 @@ class Experiment:
 class Cloud:
     """What SageMaker is asked for beyond the instances; prices in dollars, None where unknown or not set.
 
-    `max_seconds` is the longest that the job may run; `usd_per_hour` is of all its instances, on demand.
+    `max_seconds` is the longest that the job may run; `usd_per_hour` is of all its instances, on demand. Where
+    `comet_secret` names a secret with a Comet key, the job itself logs to that project and workspace.
     """
 
     region: str
@@ -65,6 +66,8 @@ class Cloud:
     max_usd: float | None
     usd_per_hour: float | None
     comet_secret: str | None
+    comet_project: str
+    comet_workspace: str | None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,15 @@ where it fails it leaves `failure`, SageMaker's own file for the reason, and a r
 workers of one job the first one leaves all that, the others only what went wrong with them.
 """
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from harness.settings import Training
 
 UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")  # Keras imports them where it can: seconds, for nothing here
 REASON_LENGTH = 1024  # SageMaker cuts FailureReason there
+COMPANION_SECONDS = 80.0  # after the training: an instance that is taken away leaves two minutes in all
 
 
 def main(base: str) -> int:
@@ -35,18 +39,38 @@ def main(base: str) -> int:
     planned = plan.from_json(plan.RunPlan, json.loads(job.plan.read_text()))
     print(f"worker {planned.run_id}", flush=True)  # the launcher's own talk ends here
     found: dict[str, Any] = {"started": _now(), "seconds": {}}
+    with _companion(job):
+        try:
+            _train(job, planned, found, stop)
+        except BaseException as error:
+            reason = _reason(error)
+            if not isinstance(error, HarnessError):
+                traceback.print_exc(file=sys.stdout)
+            print(f"failed: {reason}", flush=True)
+            atomic.write(job.failure, reason[:REASON_LENGTH])
+            failed = {"status": "failed", "reason": reason, "finished": _now()}
+            atomic.write(job.record, plan.dumps(record.of(planned, **{**found, **failed})))
+            return 1
+        return 0
+
+
+@contextlib.contextmanager
+def _companion(job: JobFolder) -> Iterator[None]:
+    """Run what travels beside the code, where something does; it is told of the end, and waited for."""
+    if not job.companion.exists() or not workers.read(job.resources).chief:
+        yield
+        return
+    command = [sys.executable, "-P", "-m", "harness.companion", str(job.base)]  # -P: not the bundle's own package
+    child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(job.companion)}, stdin=subprocess.PIPE)
     try:
-        _train(job, planned, found, stop)
-    except BaseException as error:
-        reason = _reason(error)
-        if not isinstance(error, HarnessError):
-            traceback.print_exc(file=sys.stdout)
-        print(f"failed: {reason}", flush=True)
-        atomic.write(job.failure, reason[:REASON_LENGTH])
-        failed = {"status": "failed", "reason": reason, "finished": _now()}
-        atomic.write(job.record, plan.dumps(record.of(planned, **{**found, **failed})))
-        return 1
-    return 0
+        yield
+    finally:
+        assert child.stdin is not None
+        child.stdin.close()
+        try:
+            child.wait(COMPANION_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
 class _Stop:

@@ -143,6 +143,21 @@ def _check_bucket(made: Any, bucket: str, number: str) -> None:
         raise elsewhere
 
 
+def check_secret(made: Any, name: str) -> None:
+    """See that a secret is there; its value is read by the job alone.
+
+    Raises:
+        PreparePlace: it is not, or AWS denies to look.
+    """
+    absent = PreparePlace(
+        f"mode.comet_secret={name}: Secrets Manager has no such secret",
+        legal="a secret in the job's region, or null",
+        command=f"aws secretsmanager create-secret --name {name} --secret-string file://KEY_FILE",
+    )
+    with told(f"the secret {name}", {"ResourceNotFoundException": absent}):
+        client(made, "secretsmanager").describe_secret(SecretId=name)
+
+
 @contextlib.contextmanager
 def told(what: str, errors: dict[str, PreparePlace] | None = None) -> Iterator[None]:
     """Turn boto3's exceptions into one line each: `errors` are the lines of codes that mean something here.

@@ -11,10 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import bundle
 from harness.aws.account import client, session, told
 from harness.aws.store import TRIES, Store, unpack
 from harness.errors import HarnessError, PreparePlace, ReadRecord
@@ -117,9 +117,9 @@ class Cloud:
 class Burst(Cloud):
     """A job on SageMaker that is sent from here."""
 
-    def __init__(self, session: Any, store: Store, image: str, role: str) -> None:
+    def __init__(self, session: Any, store: Store, ask: Callable[[RunPlan], dict[str, Any]]) -> None:
         super().__init__(session)
-        self._store, self._image, self._role = store, image, role
+        self._store, self._ask = store, ask
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Send the job and watch it.
@@ -143,11 +143,11 @@ class Burst(Cloud):
             self._store.put(f"{place}/plan/{path.name}", path)
         for state in run.checkpoints.glob("step-*.ckpt"):
             self._store.put(f"{place}/checkpoints/{state.name}", state)
-        asked = request.cloud(planned, bundle.received(run.code), self._image, self._role, self._store.uri)
+        asked = self._ask(planned)
         region = self._session.region_name
         unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
         unsent.write(run.cloud)
-        answer = _ask({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
+        answer = _sent({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
         if "name" in answer:
             unsent.named(answer["name"]).write(run.cloud)
         elif (found := unsent.find(self._session)) is not None:  # an answer was lost on its way back
@@ -162,7 +162,7 @@ def sender() -> "subprocess.Popen[str]":
     return _child("harness.launch.submit", stdin=subprocess.PIPE)
 
 
-def _ask(job: dict[str, Any]) -> dict[str, str]:
+def _sent(job: dict[str, Any]) -> dict[str, str]:
     """Send a job: its `name`, or `code` and `message` of what went wrong."""
     child, last = sender(), ""
     assert child.stdin is not None and child.stdout is not None

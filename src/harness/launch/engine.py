@@ -34,7 +34,8 @@ def missing() -> str | None:
 
 def recipe(root: Path) -> str:
     """What the training image is made of, locks and Dockerfile, by hash: another recipe is another image."""
-    files = ("requirements-train.lock", "requirements-gpu.lock", "Dockerfile")
+    names = ("train", "cloud", "gpu")
+    files = (*(f"requirements-{name}.lock" for name in names), "Dockerfile")
     return hashlib.sha256(b"".join((root / name).read_bytes() for name in files)).hexdigest()[:12]
 
 
@@ -50,7 +51,7 @@ def image_id(name: str) -> str | None:
 
 
 def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
-    """The name of the image for `cpu` or `gpu`, built where it is missing.
+    """The name of the cloud's image for `cpu` or `gpu`, built where it is missing.
 
     Raises:
         PreparePlace: there is no engine, or building failed.
@@ -58,12 +59,12 @@ def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
     why = missing() or build(root, say, kind)
     if why is not None:
         raise PreparePlace(f"the image cannot be built here: {why}", command="make image")
-    return image_name(root) + ("" if kind == "cpu" else f"-{kind}")
+    return f"{image_name(root)}-{kind}"
 
 
-def build(root: Path, say: Callable[[str], None], kind: str = "cpu") -> str | None:
+def build(root: Path, say: Callable[[str], None], kind: str = "local") -> str | None:
     """Build the training image by `make image`'s own script; None where that worked, else the last line it said."""
-    size = "about 2 minutes and 2 GB" if kind == "cpu" else "several minutes and GB"
+    size = "several minutes and GB" if kind == "gpu" else "about 2 minutes and 2 GB"
     say(f"image     building it, once; {size}")
     # In a session of its own, so that the whole of it can be ended.
     child = subprocess.Popen(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import collect, config, console, folders, plan, record
+from harness import collect, companion, config, console, folders, plan, record
 from harness.aws import account, images, instances, prices
 from harness.aws.store import Store
 from harness.config import ROOT
@@ -44,7 +44,7 @@ class Away:
 
     def request(self, planned: RunPlan, files: Mapping[str, bytes]) -> dict[str, Any]:
         """What SageMaker would be asked."""
-        return request.cloud(planned, files, self.image.uri, self.role, self.store.uri)
+        return request.cloud(planned, files, self.image.uri, self.role, self.store.uri, self._beside())
 
     def prepare(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> Burst:
         """Try the bundle here, ask about the cost, upload what is not in S3 yet.
@@ -79,9 +79,18 @@ class Away:
             PreparePlace: S3 refuses or does not answer.
         """
         contents = {file.path: data.folder / file.path for file in data.dataset.files}
-        for name, content in ((request.data_name(data.dataset), contents), (request.code_name(files), files)):
-            self.store.put_folder(name, content, self.say)
-        return Burst(self.session, self.store, self.image.uri, self.role)
+        self.store.put_folder(request.data_name(data.dataset), contents, self.say)
+        self.store.put_folder(request.code_name(files), files, self.say)
+        for name in self._beside().values():
+            self.store.put_folder(name, companion.files(ROOT), self.say)
+        return Burst(self.session, self.store, lambda planned: self.request(planned, files))
+
+    def _beside(self) -> dict[str, str]:
+        """What else travels: channel and place of what logs to Comet from inside, where there is a key for it."""
+        asked = self.placement.cloud
+        if asked is None or asked.comet_secret is None:
+            return {}
+        return {"companion": request.folder_name(companion.files(ROOT))}
 
 
 def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away:
@@ -127,6 +136,8 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
             lambda: instances.check_quota(found.session, mode.instance_type, mode.instance_count, mode.spot), quota
         )
         price = price or prices.per_hour(found.session, mode.instance_type, found.region)
+        if mode.comet_secret:
+            required(lambda: account.check_secret(found.session, str(mode.comet_secret)), None)
     say(f"image     {image.uri}")
     say(f"instance  {mode.instance_count} x {mode.instance_type} ({'GPU' if gpu else 'no GPU'}), {quota}")
 
@@ -143,6 +154,8 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
         max_usd=mode.max_usd,
         usd_per_hour=budget.usd_per_hour,
         comet_secret=mode.comet_secret,
+        comet_project=settings.comet.project,
+        comet_workspace=settings.comet.workspace,
     )
     placement = Placement(
         mode=mode.name,

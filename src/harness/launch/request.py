@@ -45,14 +45,20 @@ def local(planned: RunPlan, image: str, code: str, dataset: str, checkpoints: st
 
 
 def cloud(
-    planned: RunPlan, files: Mapping[str, bytes], image: str, role: str, uri: Callable[[str], str]
+    planned: RunPlan,
+    files: Mapping[str, bytes],
+    image: str,
+    role: str,
+    uri: Callable[[str], str],
+    beside: Mapping[str, str],
 ) -> dict[str, Any]:
-    """A training job on SageMaker; `uri` gives a name's s3:// address."""
+    """A training job on SageMaker; `uri` gives a name's s3:// address, `beside` are more channels and their names."""
     place, asked = planned.placement, planned.placement.cloud
     assert asked is not None
     # With the slash: SageMaker takes every key that begins so, and the marker beside a folder does too.
     code, dataset = uri(f"{code_name(files)}/"), uri(f"{data_name(planned.experiment.dataset)}/")
     run = uri(runs_name(planned.run_id))
+    channels = {"dataset": dataset, "plan": f"{run}/plan/"} | {name: uri(f"{at}/") for name, at in beside.items()}
     compute = {
         "instance_type": place.instance_type,
         "instance_count": place.instance_count,
@@ -65,7 +71,7 @@ def cloud(
     if asked.warm_pool_seconds:
         compute["keep_alive_period_in_seconds"] = asked.warm_pool_seconds
     return {
-        **_common(planned, image, code, {"dataset": dataset, "plan": f"{run}/plan/"}),
+        **_common(planned, image, code, channels),
         "training_mode": "SAGEMAKER_TRAINING_JOB",
         "compute": compute,
         "role": role,
@@ -90,6 +96,11 @@ def runs_name(run_id: str) -> str:
 def code_name(files: Mapping[str, bytes]) -> str:
     """Where a bundle lies in S3, by content: modules and lock."""
     return f"code/{hashlib.sha256((bundle.code_hash(files) + bundle.lock_hash(files)).encode()).hexdigest()}"
+
+
+def folder_name(files: Mapping[str, bytes]) -> str:
+    """Where other modules lie, by content."""
+    return f"code/{bundle.code_hash(files)}"
 
 
 def _common(planned: RunPlan, image: str, code: str, channels: dict[str, str]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from harness.record import RunRecord
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
 EVENTS = "events.jsonl"
+INSIDE = "inside.json"  # what a job says of the copies that it made itself
 RECORDED = b"recorded"  # the word on a child's stdin: record.json is this run's
 QUIET = {
     "COMET_DISABLE_ANNOUNCEMENT": "1",
@@ -66,11 +67,15 @@ class Tracked:
 class Tracker:
     """The copies of one run: `event` for each epoch, `finish` once."""
 
-    def __init__(self, run: RunFolder, planned: RunPlan, project: str, workspace: str | None) -> None:
+    def __init__(
+        self, run: RunFolder, planned: RunPlan, project: str, workspace: str | None, inside: bool = False
+    ) -> None:
         self._run, self._key = run, experiment_key(planned.run_id)
+        cloud = planned.placement.cloud
+        self._left = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
         self._names = (self._key, project, workspace or "")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._keyed = has_key()
+        self._keyed = has_key() and not self._left
         with contextlib.suppress(OSError):
             run.comet.mkdir(exist_ok=True)
             (run.comet / EVENTS).touch()
@@ -153,7 +158,12 @@ class Tracker:
         with contextlib.suppress(OSError, ValueError):  # the online child got no further
             told |= json.loads((self._run.comet / "online.json").read_text())
         archive = self._run.comet / f"{self._key}.zip"
-        if not self._keyed:
+        if self._left:
+            said = {"online": "unknown: the job left no word of it", "url": None}
+            with contextlib.suppress(OSError, ValueError):
+                said |= json.loads((self._run.comet / INSIDE).read_text())
+            online, told["url"] = str(said["online"]), said["url"]
+        elif not self._keyed:
             online = "off: no key"
         elif "online" not in self._children:
             online = "failed: its process could not start"
@@ -180,7 +190,7 @@ class Tracker:
             shutil.rmtree(log.with_suffix(".part"), ignore_errors=True)
             if not log.stat().st_size:
                 log.unlink()
-        for name in ("online.json", *(() if keep_events else (EVENTS,))):
+        for name in ("online.json", INSIDE, *(() if keep_events else (EVENTS,))):
             (comet / name).unlink(missing_ok=True)
         # A run folder may be moved: in it, the archive goes by its name alone.
         archive = tracked.archive and tracked.archive.name

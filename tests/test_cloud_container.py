@@ -1,0 +1,36 @@
+"""A burst whose jobs run in containers of the training image, as on SageMaker's instances."""
+
+import pytest
+from aws import Aws
+from clouds import AWAY, TINY, project
+from test_train import record_of, runs, type_in
+
+from harness.config import ROOT
+from harness.launch import engine
+
+pytestmark = pytest.mark.docker
+
+
+def test_a_job_in_a_container_ends_with_the_bits_of_a_process(training_image, tmp_path):
+    made = project(tmp_path / "project")
+    done = type_in(made, "mode=local", "mode.runner=process", *TINY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with Aws(docker=training_image, grace=20) as aws:
+        aws.prepare(f"{engine.recipe(ROOT)}-cpu")
+        done = type_in(made, *AWAY, "mode.instance_count=1", **aws.environment())
+        assert done.returncode == 0, done.stdout + done.stderr
+    here, there = (record_of(run) for run in runs(made))
+    assert (there.placement.runner, there.status) == ("sagemaker", "completed")
+    assert (here.experiment_id, here.weights) == (there.experiment_id, there.weights)
+
+
+def test_two_containers_train_one_model(training_image, tmp_path):
+    made = project(tmp_path / "project")
+    with Aws(docker=training_image, grace=20) as aws:
+        aws.prepare(f"{engine.recipe(ROOT)}-cpu")
+        settings = ("mode.instance_count=2", "mode.threads=1", "epochs=1")
+        done = type_in(made, *AWAY, *settings, **aws.environment())
+        assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs(made)
+    found = record_of(run)
+    assert len(found.worker_weights) == 2 and len(set(found.worker_weights)) == 1
