@@ -22,7 +22,7 @@ IMPORTERS = {
     "dvc": ("harness/dvc.py",),
     "sagemaker": ("harness/launch/",),
     "docker": ("harness/launch/",),
-    "boto3": ("harness/aws/", "harness/launch/"),
+    "boto3": ("harness/aws/", "harness/launch/", "harness/companion.py"),
     "botocore": ("harness/aws/", "harness/launch/"),
     "comet_ml": ("harness/tracking/",),
     "tensorflow": NUMERICS,
