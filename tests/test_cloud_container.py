@@ -1,5 +1,7 @@
 """A burst whose jobs run in containers of the training image, as on SageMaker's instances."""
 
+import subprocess
+
 import pytest
 from aws import Aws
 from clouds import AWAY, TINY, project
@@ -34,3 +36,29 @@ def test_two_containers_train_one_model(training_image, tmp_path):
     (run,) = runs(made)
     found = record_of(run)
     assert len(found.worker_weights) == 2 and len(set(found.worker_weights)) == 1
+
+
+def test_the_image_holds_no_secret_of_whoever_built_it(training_image):
+    told = [
+        subprocess.run(["docker", *words, training_image], capture_output=True, text=True, check=True).stdout
+        for words in (("inspect",), ("history", "--no-trunc"))
+    ]
+    told.append(
+        subprocess.run(
+            [
+                "docker",
+                "run",
+                "--rm",
+                training_image,
+                "sh",
+                "-c",
+                "env; find / -xdev -newer /etc/os-release -name '.*'",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert "requirements-train.lock" in told[1]
+    for word in ("AWS_", "COMET_", "TOKEN", "PASSWORD", ".aws", ".comet.config", ".netrc", ".pypirc"):
+        assert not [text for text in told if word in text], word
