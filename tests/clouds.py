@@ -1,5 +1,6 @@
 """What the tests and the benchmark of bursts share: projects with data and a remote, and commands typed in them."""
 
+import json
 import os
 import pty
 import signal
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 import small
-from test_train import PLANTED, git, make_project
+from test_train import PLANTED, git, make_project, type_in
 
 # The smallest trainings, and the same sent away without the trial and without a question.
 TINY = (
@@ -24,6 +25,9 @@ TINY = (
     "mode.threads=2",
 )
 AWAY = ("mode=cloud", "mode.instance_type=ml.m5.large", "mode.preflight=false", "yes=true", *TINY)
+
+# Of a person with an account.
+SECRETS = {"MY_TOKEN": "planted-token-of-mine", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value"}
 
 # In the place of the worker where a test is about the job around it: no TensorFlow, half a second for each epoch.
 IDLE = """
@@ -145,3 +149,13 @@ class Typed:
         elif self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None
+
+
+def burst(aws, made, *arguments, **options):
+    """Send a job away, and wait."""
+    return type_in(made, *AWAY, *arguments, **{**aws.environment(), **SECRETS, **options})
+
+
+def job_of(aws, run):
+    """The run's job, as the stand-in has it."""
+    return aws.jobs[json.loads((run / "cloud.json").read_text())["name"]]

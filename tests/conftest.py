@@ -3,7 +3,9 @@
 import functools
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +42,32 @@ def cifar10() -> Path | None:
     """The folder that holds cifar-10-batches-py/ with real CIFAR-10, named by CIFAR10_DIR; None without one."""
     named = os.environ.get("CIFAR10_DIR")
     return Path(named).resolve() if named else None
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Any]:
+    """AWS on loopback, with what a burst needs."""
+    from aws import Aws
+
+    from harness.config import ROOT
+    from harness.launch import engine
+
+    with Aws(grace=20) as made:
+        made.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")
+        yield made
+
+
+@pytest.fixture
+def typed(aws: Any) -> Iterator[Any]:
+    """Commands of a test, typed with AWS's environment, ended with it."""
+    from clouds import SECRETS, Typed
+
+    begun = []
+
+    def begin(made: Path, *arguments: str, **options: Any) -> Any:
+        begun.append(Typed(made, *arguments, **{**aws.environment(), **SECRETS, **options}))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.close()

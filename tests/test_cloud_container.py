@@ -26,18 +26,6 @@ def test_a_job_in_a_container_ends_with_the_bits_of_a_process(training_image, tm
     assert (here.experiment_id, here.weights) == (there.experiment_id, there.weights)
 
 
-def test_two_containers_train_one_model(training_image, tmp_path):
-    made = project(tmp_path / "project")
-    with Aws(docker=training_image, grace=20) as aws:
-        aws.prepare(f"{engine.recipe(ROOT)}-cpu")
-        settings = ("mode.instance_count=2", "mode.threads=1", "epochs=1")
-        done = type_in(made, *AWAY, *settings, **aws.environment())
-        assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = runs(made)
-    found = record_of(run)
-    assert len(found.worker_weights) == 2 and len(set(found.worker_weights)) == 1
-
-
 def test_the_image_holds_no_secret_of_whoever_built_it(training_image):
     told = [
         subprocess.run(["docker", *words, training_image], capture_output=True, text=True, check=True).stdout
