@@ -7,6 +7,7 @@ import time
 
 import pytest
 from clouds import AWAY, SECRETS, TINY, burst, job_of, project
+from conftest import engine_answers
 from test_tracking import Server
 from test_train import record_of, runs, type_in
 
@@ -48,12 +49,17 @@ def unbroken(small_project):
 
 
 @pytest.fixture(scope="module")
-def whole(aws, cifar10, tmp_path_factory):
-    """Project, the local run's record, what the burst printed, and its folder; the trial is on."""
+def whole(aws, cifar10, request, tmp_path_factory):
+    """Project, the local run's record (in a process), what the burst printed, and its folder.
+
+    The trial is on; where an engine answers, the job runs in a container of the training image.
+    """
     made = project(tmp_path_factory.mktemp("whole") / "project", data=cifar10, images=2000)
     settings = ("epochs=1", "batch_size=100", "validation_images=8000" if cifar10 else "validation_images=1000")
     expected = local(made, *settings)
+    aws.docker = request.getfixturevalue("training_image") if engine_answers() else None
     done = burst(aws, made, "mode.preflight=true", *settings)
+    aws.docker = None
     assert done.returncode == 0, done.stdout + done.stderr
     return made, expected, done.stdout, runs(made)[-1]
 

@@ -43,7 +43,7 @@ def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_a
 
 
 def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, idle, typed):
-    launcher = typed(idle, *AWAY, "epochs=200", terminal=True).until("epoch=2 ")
+    launcher = typed(idle, *AWAY, "epochs=120", terminal=True).until("epoch=2 ")
     run = runs(idle)[-1]
     launcher.send(signal.SIGINT).until("Stop the job (s)").press("x\n").press("d\n")
     assert launcher.end() == 3, launcher.text
@@ -54,8 +54,10 @@ def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, idl
     other = type_in(idle, run.name, verb="attach", **aws.environment())
     assert (other.returncode, other.stderr.count("\n")) == (2, 1) and "another program follows it" in other.stderr
     attached.send(signal.SIGINT).until("Stop the job (s)").press("g\n")
-    attached.until(f"epoch={int(re.findall(r'epoch=(\d+)', attached.text)[-1]) + 2} ")  # it goes on
-    attached.send(signal.SIGINT).send(signal.SIGINT)
+    seen = max(map(int, re.findall(r"epoch=(\d+)", attached.text)))
+    attached.until(f"epoch={seen + 2} ")  # it goes on
+    attached.text = ""
+    attached.send(signal.SIGINT).until("Stop the job (s)").send(signal.SIGINT)
     assert attached.end() == 1, attached.text
     assert job_of(aws, run).describe()["TrainingJobStatus"] == "Stopped"
     assert "stopped" in record_of(run).reason

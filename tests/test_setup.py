@@ -114,6 +114,33 @@ def test_the_image_holds_exactly_the_training_lock(training_image):
     assert {name: number for name, number in found.items() if name not in came_with_venv} == expected
 
 
+@pytest.mark.docker
+def test_the_image_holds_no_secret_of_whoever_built_it(training_image):
+    told = [
+        subprocess.run(["docker", *words, training_image], capture_output=True, text=True, check=True).stdout
+        for words in (("inspect",), ("history", "--no-trunc"))
+    ]
+    told.append(
+        subprocess.run(
+            [
+                "docker",
+                "run",
+                "--rm",
+                training_image,
+                "sh",
+                "-c",
+                "env; find / -xdev -newer /etc/os-release -name '.*'",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert "requirements-train.lock" in told[1]
+    for word in ("AWS_", "COMET_", "TOKEN", "PASSWORD", ".aws", ".comet.config", ".netrc", ".pypirc"):
+        assert not [text for text in told if word in text], word
+
+
 def image_name() -> str:
     command = ["sh", str(ROOT / "tools/image.sh"), "name"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
