@@ -224,6 +224,14 @@ def test_a_right_that_is_missing_is_named(aws, idle, right, told):
         aws.deny.clear()
 
 
+def test_at_a_terminal_the_cost_is_asked_about_and_no_means_no(aws, idle, typed):
+    already = len(aws.requests)
+    launcher = typed(idle, *AWAY, "yes=false", terminal=True).until("Start the job? [y/N]").press("n\n")
+    assert launcher.end() == 2, launcher.text
+    assert "cost      1.410 USD an hour" in launcher.text and "nothing was sent" in launcher.text
+    assert not [each for each in aws.requests[already:] if each.method == "PUT"]
+
+
 def test_work_that_is_not_on_the_remote_is_refused(aws, idle):
     (idle / "note.txt").write_text("mine\n")
     assert "uncommitted work" in refused(aws, idle)
