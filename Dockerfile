@@ -7,8 +7,11 @@ FROM ${BASE}
 
 # A virtual environment puts `python`, `python3` and `pip` first on the path, whichever of them the base has.
 # HOME: any user may run the image, also one that it does not know.
+# NVIDIA_*: without them NVIDIA's container runtime gives the container no GPU and no driver; no other runtime reads them.
 ENV PATH=/opt/venv/bin:${PATH} \
     HOME=/tmp \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 

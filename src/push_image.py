@@ -7,6 +7,7 @@
 Settings of conf/ can be given as in train.py; `mode.region` says which registry. An image that is there stays.
 """
 
+import signal
 import sys
 
 from harness import config, console
@@ -37,6 +38,7 @@ def push_image(kinds: list[str], settings: Config) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: Docker's copy of the password goes first
     named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = ["mode=cloud", *(argument for argument in sys.argv[1:] if argument not in named)]
     sys.exit(console.main(lambda: config.run(lambda settings: push_image(named, settings))))

@@ -193,6 +193,12 @@ def test_a_worker_that_gets_other_data_fails_and_the_failure_says_which(aws, sma
     assert found.bill.status == "Failed"
 
 
+def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, small_project):
+    done = burst(aws, small_project, "mode.instance_type=ml.g5.xlarge")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "ml.g5.xlarge has GPUs, and TensorFlow finds none" in record_of(runs(small_project)[-1]).reason
+
+
 def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, small_project):
     key = "planted" + "k" * 33
     aws.service("secretsmanager").create_secret(Name="cifar10-harness/comet", SecretString=f"{key}\n")

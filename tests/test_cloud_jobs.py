@@ -172,10 +172,10 @@ def test_downloads_that_fail_and_arrive_torn_are_made_again_or_by_attaching(aws,
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 MISTAKES = {
-    "no credentials": (NOBODY, "", "needs AWS credentials"),
+    "no credentials": (NOBODY, "", "AWS needs credentials"),
     "expired": ({"AWS_ACCESS_KEY_ID": "EXPIRED"}, "", "have expired"),
     "unknown": ({"AWS_ACCESS_KEY_ID": "UNKNOWN"}, "", "does not know these credentials"),
-    "no region": ({"AWS_DEFAULT_REGION": ""}, "", "needs an AWS region"),
+    "no region": ({"AWS_DEFAULT_REGION": ""}, "", "AWS needs a region"),
     "no such region": ({}, "mode.region=us-middle-1", "has no SageMaker"),
     "no bucket": ({}, "mode.bucket=nobody-has-this-bucket", "does not exist"),
     "no role": ({}, "mode.role=absent", "no such role"),
@@ -258,7 +258,7 @@ def test_a_dry_run_prints_plan_and_request_and_touches_nothing(aws, idle):
     shown = json.loads(done.stdout[done.stdout.index("{") :])
     assert shown["plan"]["experiment"]["config"]["resnet_size"] == 50
     assert shown["request"]["compute"]["instance_type"] == "ml.g5.xlarge"
-    assert "\ncost " in done.stdout and "not ready mode=cloud needs AWS credentials" in done.stdout
+    assert "\ncost " in done.stdout and "not ready AWS needs credentials" in done.stdout
     assert len(aws.requests) == already
 
     with_account = type_in(idle, *AWAY, "dry_run=true", **aws.environment())

@@ -128,10 +128,10 @@ def test_a_build_is_the_image_scripts_and_its_last_line_is_the_reason(tmp_path):
 def test_a_build_that_takes_too_long_or_is_interrupted_is_ended_whole(tmp_path, monkeypatch):
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "image.sh").write_text(f"/bin/sleep 30 & echo $! >{tmp_path}/pid; wait")
-    monkeypatch.setattr(engine, "BUILD", 0.5)
+    monkeypatch.setitem(engine.BUILD, "local", 0.5)
     assert engine.build(tmp_path, say) == "it took longer than 0 s"
     assert gone(int((tmp_path / "pid").read_text()))
-    monkeypatch.setattr(engine, "BUILD", 60)
+    monkeypatch.setitem(engine.BUILD, "local", 60)
     interrupt = threading.Timer(0.5, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))
     interrupt.start()
     with pytest.raises(KeyboardInterrupt):

@@ -1,8 +1,11 @@
 """The policies in docs/aws: least privilege, and enough for what a burst really asks."""
 
+import ast
 import fnmatch
 import json
+from itertools import chain
 
+import botocore
 import botocore.session
 import pytest
 from aws import Aws
@@ -26,6 +29,26 @@ UNBOUND = {
 }
 SERVICES = {"servicequotas": "service-quotas"}
 RIGHTS = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "iam:PassRole"}  # not operations' names
+
+
+# The right that an operation of S3 needs has another name; the paths of a client that are no operations.
+OTHERWISE = {
+    "head_bucket": "s3:ListBucket",
+    "list_objects_v2": "s3:ListBucket",
+    "download_file": "s3:GetObject",
+}
+# What `docker push` asks of ECR, as AWS's guide to it lists them; the client of AWS never does.
+DOCKER = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:PutImage",
+    "ecr:BatchGetImage",
+}
+SENT_BY_THE_SDK = {"sagemaker:CreateTrainingJob", "sagemaker:AddTags", "iam:PassRole"}
+# Characters that IAM takes, spaces aside, of what the guide makes of each: a managed policy, an inline one, a trust.
+FITS = {"user-policy": 6144, "role-policy": 10240, "trust-policy": 2048}
 
 
 def statements(name: str) -> list[dict]:
@@ -65,6 +88,42 @@ def test_the_role_is_for_sagemaker_in_this_account_alone():
     (statement,) = statements("trust-policy")
     assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
     assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "ACCOUNT"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_policy_is_filled_in_as_the_guide_says_and_fits(name):
+    text = (FOLDER / f"{name}.json").read_text()
+    for placeholder, value in (("ACCOUNT", "1" * 12), ("REGION", "ap-southeast-2"), ("BUCKET", "b" * 63)):
+        text = text.replace(placeholder, value)
+    json.loads(text)
+    assert len("".join(text.split())) <= FITS[name]
+
+
+def called() -> set[str]:
+    """The rights that our own modules need: every operation of AWS that they name, whether a test reaches it or not."""
+    trees = [
+        ast.parse(path.read_text())
+        for folder in ("aws", "launch")
+        for path in sorted((ROOT / "src" / "harness" / folder).glob("*.py"))
+    ]
+    nodes = list(chain.from_iterable(ast.walk(tree) for tree in trees))
+    words = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    words |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    session = botocore.session.get_session()
+    found = {right for word, right in OTHERWISE.items() if word in words}
+    for service in ("sts", "iam", "s3", "sagemaker", "logs", "ecr", "pricing", "secretsmanager", "service-quotas"):
+        prefix = next((short for short, long in SERVICES.items() if long == service), service)
+        for operation in session.get_service_model(service).operation_names:
+            if (word := botocore.xform_name(operation)) in words and word not in OTHERWISE:
+                found.add(f"{prefix}:{operation}")
+    return found
+
+
+def test_the_person_may_do_what_the_code_asks_for_and_nothing_else():
+    granted = set(chain.from_iterable(map(actions, statements("user-policy"))))
+    needed = called()
+    assert {"sagemaker:StopTrainingJob", "ecr:CreateRepository", "s3:PutObject"} <= needed  # the search works
+    assert needed | DOCKER | SENT_BY_THE_SDK == granted - {"s3:GetBucketLocation"}
 
 
 def allows(policy: list[dict], action: str, resource: str) -> bool:

@@ -9,7 +9,7 @@ from harness import bundle, plan
 from harness.config import ROOT
 from harness.launch import request
 
-AWAY = plan.Cloud("us-east-1", True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
+AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
 CONFIG = EXPERIMENT.config | {"resnet_size": 20}
 FILES = bundle.collect(ROOT)
 

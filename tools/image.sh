@@ -38,6 +38,8 @@ hint=
 [ "$base" != "$pinned" ] || hint="; where its base cannot be pulled, type: make base-image image"
 [ "$kind" = gpu ] && size="some minutes, several GB" || size="about a minute, 2 GB"
 echo "Image $name: building on $base; $size."
+# A newer builder would add a statement of provenance, and with it make an index of images, which SageMaker has refused.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK_SHA256=$(sha256 <requirements-train.lock)" . ||
     fail "the image was not built; the lines above say why$hint"
 echo "Image $name: built."

@@ -54,11 +54,13 @@ class Experiment:
 class Cloud:
     """What SageMaker is asked for beyond the instances; prices in dollars, None where unknown or not set.
 
-    `max_seconds` is the longest that the job may run; `usd_per_hour` is of all its instances, on demand. Where
-    `comet_secret` names a secret with a Comet key, the job itself logs to that project and workspace.
+    `gpu` says that the instances have some. `max_seconds` is the longest that the job may run; `usd_per_hour` is of all
+    its instances, on demand. Where `comet_secret` names a secret with a Comet key, the job itself logs to that project
+    and workspace.
     """
 
     region: str
+    gpu: bool
     spot: bool
     warm_pool_seconds: int
     volume_gb: int

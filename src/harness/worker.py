@@ -104,7 +104,9 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     from harness import checkpoint, dataset, fit
 
     own = workers.read(job.resources)
-    gpus = fit.devices()
+    gpus, away = fit.devices(), planned.placement.cloud
+    if away is not None and away.gpu and not gpus:  # TensorFlow would train on, at a GPU's price
+        raise ReadRecord(f"{planned.placement.instance_type} has GPUs, and TensorFlow finds none: image or driver")
     strategy = workers.strategy(own)
     found["environment"] = environment.describe(threads, job.code / bundle.LOCK, gpus, deterministic=True)
     clock = _lap(found, "import", clock)

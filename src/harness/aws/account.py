@@ -59,7 +59,7 @@ def session(region: str | None) -> Any:
         raise PreparePlace(f"AWS: {error}", command="aws configure list-profiles") from error
     if not made.region_name:
         raise PreparePlace(
-            "mode=cloud needs an AWS region, and none is set",
+            "AWS needs a region, and none is set",
             legal="mode.region=…, AWS_DEFAULT_REGION, or a region in ~/.aws/config",
             command="python src/train.py mode=cloud mode.region=us-east-1",
         )
@@ -170,7 +170,7 @@ def told(what: str, errors: dict[str, PreparePlace] | None = None) -> Iterator[N
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise PreparePlace("mode=cloud needs AWS credentials, and there are none", command=LOGIN) from error
+        raise PreparePlace("AWS needs credentials, and there are none", command=LOGIN) from error
     except ClientError as error:
         code = str(error.response["Error"]["Code"])
         if errors and code in errors:

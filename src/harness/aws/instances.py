@@ -7,6 +7,9 @@ from typing import Any
 from harness.aws import account
 from harness.errors import ChangeSetting, PreparePlace
 
+# Trainium; GPUs older than TensorFlow's code for them; the one processor that is not x86.
+UNFIT = re.compile(r"ml\.(trn|inf|p2\.|p6e-gb200)")
+
 
 def check(name: str) -> None:
     """Refuse what SageMaker does not know, or what TensorFlow here cannot use; asks nobody.
@@ -18,12 +21,12 @@ def check(name: str) -> None:
 
     service = botocore.session.get_session().get_service_model("sagemaker")
     known: list[str] = service.shape_for("TrainingInstanceType").enum
-    if name in known and not re.match(r"ml\.(trn|inf)", name):
+    if name in known and not UNFIT.match(name):
         return
     close = difflib.get_close_matches(name, known, 3) or ["ml.g5.xlarge"]
     raise ChangeSetting(
         f"mode.instance_type={name} is no instance type that this trains on",
-        legal=f"{', '.join(close)}, … ({len(known)} types; not Trainium)",
+        legal=f"{', '.join(close)}, … ({len(known)} types; not Trainium, p2, p6e-gb200)",
         command=f"python src/train.py mode=cloud mode.instance_type={close[0]}",
     )
 

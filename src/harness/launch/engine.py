@@ -13,13 +13,22 @@ from pathlib import Path
 from harness.errors import PreparePlace
 
 ANSWER = 10.0  # seconds that the engine has to answer a question
-BUILD = 900.0  # seconds that building the image may take
+BUILD = {"local": 900.0, "cpu": 900.0, "gpu": 7200.0}  # seconds that building an image may take
 NETWORK = "sagemaker-local"  # the SageMaker SDK's, shared by all its local jobs
 SHARED = "/tmp"  # any folder that all users of the engine may open; locked, never written
 
 
 def missing() -> str | None:
     """Why no container can run here; None where an engine and Docker Compose answer."""
+    if (why := unanswered()) is not None:
+        return why
+    if docker("compose", "version").returncode and shutil.which("docker-compose") is None:
+        return "no Docker Compose"
+    return None
+
+
+def unanswered() -> str | None:
+    """Why there is no engine; None where one answers."""
     if shutil.which("docker") is None:
         return "no docker command"
     answer = docker("version", "--format", "{{.Server.Version}}")
@@ -27,8 +36,6 @@ def missing() -> str | None:
         told = " ".join(answer.stderr.split())
         why = "permission denied" if "permission denied" in told else "it does not answer"
         return f"no Docker engine: {why}"
-    if docker("compose", "version").returncode and shutil.which("docker-compose") is None:
-        return "no Docker Compose"
     return None
 
 
@@ -56,7 +63,7 @@ def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
     Raises:
         PreparePlace: there is no engine, or building failed.
     """
-    why = missing() or build(root, say, kind)
+    why = unanswered() or build(root, say, kind)
     if why is not None:
         raise PreparePlace(f"the image cannot be built here: {why}", command="make image")
     return f"{image_name(root)}-{kind}"
@@ -78,13 +85,13 @@ def build(root: Path, say: Callable[[str], None], kind: str = "local") -> str | 
         start_new_session=True,
     )
     try:
-        told, _ = child.communicate(timeout=BUILD)
+        told, _ = child.communicate(timeout=BUILD[kind])
     except BaseException as error:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        return f"it took longer than {BUILD:.0f} s"
+        return f"it took longer than {BUILD[kind]:.0f} s"
     lines = [line for line in told.splitlines() if line.strip()]
     return None if child.returncode == 0 else lines[-1] if lines else f"exit code {child.returncode}"
 

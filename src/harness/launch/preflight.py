@@ -147,6 +147,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
 
     asked = plan.Cloud(
         region=found.region,
+        gpu=gpu,
         spot=mode.spot,
         warm_pool_seconds=mode.warm_pool_seconds,
         volume_gb=mode.volume_gb,
