@@ -23,7 +23,7 @@ train: .venv/installed
 	@$(IN_VENV) python src/train.py mode=local $(ARGS)
 
 test: .venv/installed
-	@$(IN_VENV) python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(IN_VENV) python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: .venv/installed
 	@$(IN_VENV) ruff check .

@@ -3,6 +3,7 @@
 The job outlives this program. What is needed to find it again is in the run folder before the request is sent.
 """
 
+import atexit
 import contextlib
 import fcntl
 import functools
@@ -159,7 +160,9 @@ class Burst(Cloud):
 @functools.cache
 def sender() -> "subprocess.Popen[str]":
     """The process that sends this program's jobs: the SDK's import takes seconds, once, and begins at this call."""
-    return _child("harness.launch.submit", stdin=subprocess.PIPE)
+    child = _child("harness.launch.submit", stdin=subprocess.PIPE)
+    atexit.register(child.kill)  # where it comes to nothing, nobody waits for an import
+    return child
 
 
 def _sent(job: dict[str, Any]) -> dict[str, str]:

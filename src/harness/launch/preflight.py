@@ -124,6 +124,8 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
     gpu = instances.has_gpu(mode.instance_type)
     say(f"code      {console.commit(state.git)}")
 
+    if not settings.dry_run:
+        sender()  # the SDK's import begins while the rest is made ready
     nobody = account.Account(None, mode.region or "REGION", "ACCOUNT", mode.role or "ROLE", mode.bucket or "BUCKET")
     found = required(lambda: account.find(mode), nobody)
     say(f"account   {found.number} in {found.region}, {found.role}, s3://{found.bucket}/{mode.prefix}")
@@ -171,8 +173,6 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
         cloud=asked,
     )
     store = Store(found.client("s3") if found.session is not None else None, found.bucket, mode.prefix)
-    if not settings.dry_run:
-        sender()  # the SDK's import begins while the rest is made ready
     return Away(placement, settings, say, found.session, store, image, found.role, budget)
 
 
