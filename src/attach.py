@@ -11,7 +11,7 @@ import time
 from harness import config, console
 from harness.config import ROOT
 from harness.errors import ChangeSetting
-from harness.settings import Config
+from harness.settings import Comet, Config
 
 
 def attach(names: list[str], settings: Config) -> int:
@@ -24,8 +24,11 @@ def attach(names: list[str], settings: Config) -> int:
     started = time.monotonic()
     run = folders.named(ROOT / settings.runs_folder, names[0])
     planned, runner = run.planned(), cloud.find(run)
+    asked = planned.placement.cloud
+    assert asked is not None
+    comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
     console.announce(planned, run)
-    return conclude.conclude(runner, run, planned, ROOT / "data", settings.comet, None, started)
+    return conclude.conclude(runner, run, planned, ROOT / "data", comet, None, started)
 
 
 if __name__ == "__main__":

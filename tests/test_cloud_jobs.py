@@ -109,6 +109,22 @@ def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need
     assert "3 jobs; at most 3.00 USD together" in done.stdout
 
 
+@pytest.mark.parametrize("sweep", [(), ("-m", "resnet_size=8,14")], ids=["one", "sweep"])
+def test_a_job_that_sagemaker_refuses_is_a_failed_run_that_says_why(aws, idle, sweep):
+    before = runs(idle)
+    aws.deny.add("sagemaker:CreateTrainingJob")
+    try:
+        swept = [each for each in AWAY if not sweep or each[:6] != "resnet"]
+        done = type_in(idle, *sweep, *swept, "epochs=1", **aws.environment())
+    finally:
+        aws.deny.clear()
+    assert done.returncode == 1, done.stdout + done.stderr
+    (run,) = [path for path in set(runs(idle)) - set(before) if path.is_dir()]
+    assert record_of(run).status == "failed" and "AccessDenied" in record_of(run).reason
+    assert "AccessDenied" in done.stdout + done.stderr
+    (idle / "runs" / "multirun.yaml").unlink(missing_ok=True)
+
+
 # S3 at its worst.
 
 KINDS = ("500", "503", "drop", "truncate", "wrong")

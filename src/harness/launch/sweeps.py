@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from harness import console, draft
+from harness import collect, console, draft
 from harness.config import ROOT
 from harness.console import CLOUD, WORKER
 from harness.errors import HarnessError, ReadRecord
 from harness.folders import RunFolder
-from harness.launch import SIGNALS, answer, handling
+from harness.launch import SIGNALS, Ended, answer, handling
 from harness.launch.preflight import Away, agree, cost
 from harness.settings import Cloud, Config
 
@@ -66,24 +66,29 @@ def burst(sweep: list[Config], say: Callable[[str], None]) -> list[int]:
     say(f"sweep     {len(made)} jobs; {_cap(sweep[0], places)}")
     agree(sweep[0].yes)
     followed: list[_Followed] = []
-    failed: HarnessError | None = None
-    for each, place in zip(made, places, strict=True):
-        runner = place.upload(each.files, each.data)
-        run = each.stage()
-        try:
-            runner.send(run)
-        except HarnessError as error:  # those that are sent go on, and are followed
-            failed = error
-            say(f"not sent  {run.path.name}: {error}")
-            break
-        followed.append(_follow(run, _label(sweep, each.plan.experiment.config)))
-        say(f"sent      {followed[-1].label}: {run.path}")
-    _watch(followed)
+    unsent: str | None = None
+    notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    with handling(lambda number, frame: notes.put(SIGNALS[signal.Signals(number)])):
+        for each, place in zip(made, places, strict=True):
+            runner = place.upload(each.files, each.data)
+            run = each.stage()
+            try:
+                if not notes.empty():
+                    raise ReadRecord("it was asked to stop before this job")
+                runner.send(run)
+            except HarnessError as error:  # those that are sent go on, and are followed
+                unsent = error.what
+                collect.collect(run, each.plan, Ended(1, unsent, run.job / "model", run.job / "output"))
+                say(f"not sent  {run.path.name}: {error}")
+                break
+            followed.append(_follow(run, _label(sweep, each.plan.experiment.config)))
+            say(f"sent      {followed[-1].label}: {run.path}")
+        _watch(followed, notes)
     codes = [job.child.wait() for job in followed]
     for job, code in zip(followed, codes, strict=True):
         say(f"{console.outcome(code):9} {job.label}: {job.run.path}")
-    if failed is not None:
-        raise failed if not followed else ReadRecord(f"{len(made) - len(followed)} jobs were not sent: {failed.what}")
+    if unsent is not None:
+        raise ReadRecord(f"{len(made) - len(followed)} of {len(made)} jobs were not sent: {unsent}")
     return codes
 
 
@@ -123,10 +128,9 @@ def _follow(run: RunFolder, label: str) -> _Followed:
         return _Followed(run, label, child, Path(file.name).open(errors="replace"))
 
 
-def _watch(followed: list[_Followed]) -> None:
+def _watch(followed: list[_Followed], notes: "queue.SimpleQueue[str | None]") -> None:
     """The table, until all have ended; a signal stops all or leaves all, as it would one."""
-    notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    with handling(lambda number, frame: notes.put(SIGNALS[signal.Signals(number)])), _table(followed) as show:
+    with _table(followed) as show:
         while running := [each for each in followed if each.child.poll() is None]:
             show()
             with contextlib.suppress(queue.Empty):
