@@ -140,7 +140,9 @@ def test_each_epoch_is_reported_once_and_the_test_set_at_the_end(outcome: Any) -
         (2, 12),
     ]
     assert [line for line in reports if "progress" not in line and "epoch" in line] == result.epochs
-    assert all(isinstance(value, float | int) for line in result.epochs for value in line.values())
+    assert all(
+        isinstance(value, float | int) for line in result.epochs for name, value in line.items() if name != "weights"
+    )
     assert reports[-1] == {"test_loss": result.test.loss, "test_accuracy": result.test.accuracy}
     assert result.seconds["trace"] > 0
     assert result.results()["test_correct"] == np.trace(result.results()["confusion"])
@@ -159,6 +161,18 @@ def test_one_seed_gives_one_digest_and_another_another(outcome: Any) -> None:
     digest = checkpoint.weight_digest(outcome[0].model)
     assert checkpoint.weight_digest(run()[0].model) == digest
     assert checkpoint.weight_digest(run(seed=2)[0].model) != digest
+
+
+def test_each_epoch_and_each_tensor_has_a_digest_of_its_own(outcome: Any) -> None:
+    model, epochs = outcome[0].model, outcome[0].epochs
+    short = [epoch["weights"] for epoch in epochs]
+    assert len(set(short)) == len(epochs)
+    assert short[-1] == checkpoint.weight_digest(model)[: checkpoint.SHORT]
+    tensors = checkpoint.tensor_digests(model)
+    assert [path for path, _ in tensors] == [weight.path for weight in model.weights]
+    other = dict(checkpoint.tensor_digests(run(seed=2)[0].model))
+    same = [path for path, digest in tensors if other[path] == digest]
+    assert not [path for path in same if path.endswith("kernel")]
 
 
 def test_a_resumed_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path, outcome: Any) -> None:

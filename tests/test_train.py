@@ -129,6 +129,7 @@ def test_the_record_holds_the_plan_and_the_evidence(trained):
     with (run / "metrics.csv").open() as file:
         (epoch,) = csv.DictReader(file)
     assert float(epoch["validation_accuracy"]) == found.results.validation_accuracy
+    assert found.weights.startswith(epoch["weights"])
     assert not found.provenance.git.dirty
     assert not (run / "changes.patch").exists()
 

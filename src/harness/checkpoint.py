@@ -5,7 +5,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,30 @@ from harness import atomic
 from harness.errors import PreparePlace
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
+SHORT = 16  # hex digits that tell two tensors, or two epochs, apart
 STAMP = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+
+Array = np.ndarray[Any, Any]
+
+
+def digest(weights: Mapping[str, Array]) -> str:
+    """sha256 (hex) over weights by path, sorted: path, shape, dtype, bytes (little-endian)."""
+    found = hashlib.sha256()
+    for path, array in sorted(weights.items()):
+        found.update(f"{path} {list(array.shape)} {array.dtype}\n".encode())
+        found.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return found.hexdigest()
 
 
 def weight_digest(model: Any) -> str:
-    """sha256 (hex) over all weights of a Keras model, sorted by path: path, shape, dtype, bytes (little-endian)."""
-    digest = hashlib.sha256()
-    for path, array in sorted((weight.path, np.asarray(weight)) for weight in model.weights):
-        digest.update(f"{path} {list(array.shape)} {array.dtype}\n".encode())
-        digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return digest.hexdigest()
+    """The digest of all weights of a Keras model."""
+    return digest({weight.path: np.asarray(weight) for weight in model.weights})
+
+
+def tensor_digests(model: Any) -> tuple[tuple[str, ...], ...]:
+    """(path, first 16 digits of its digest) of each weight of a Keras model, in the network's order."""
+    named = [(weight.path, np.asarray(weight)) for weight in model.weights]
+    return tuple((path, digest({path: array})[:SHORT]) for path, array in named)
 
 
 def save(model: Any, path: Path) -> None:
@@ -77,7 +91,7 @@ class Checkpoint:
     seed: int
     step: int
     epochs: list[dict[str, Any]]
-    arrays: dict[str, np.ndarray[Any, Any]]
+    arrays: dict[str, Array]
 
 
 def write(folder: Path, state: Checkpoint) -> Path:

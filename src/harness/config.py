@@ -138,4 +138,4 @@ def _settings() -> list[str]:
     for kind, prefix in ((Training, ""), (Cloud, "mode."), (Data, "data."), (Comet, "comet.")):
         names += [prefix + field.name for field in fields(typing.cast(Any, kind))]
     groups = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())
-    return [*names, "runs_folder", "resume", "publish", *FLAGS, *groups]
+    return [*names, "runs_folder", "resume", "publish", "sweep", *FLAGS, *groups]

@@ -67,6 +67,6 @@ def make(settings: Config, say: Callable[[str], None]) -> Draft:
     if not dry:
         dataset.check(data.folder, training.num_data_batches, training.validation_images, training.batch_size)
     experiment = plan.Experiment(vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
-    origin = provenance.of(ROOT, state, now, earlier.plan.run_id if earlier else None)
+    origin = provenance.of(ROOT, state, now, earlier.plan.run_id if earlier else None, None, settings.sweep)
     planned = plan.make(experiment, place.placement, origin, now)
     return Draft(planned, place, data, files, state.patch, earlier.run.checkpoints if earlier else None, runs)

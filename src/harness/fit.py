@@ -116,7 +116,8 @@ def train(
 
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, train_loss, train_accuracy, validation_loss, validation_accuracy, learning_rate (of its
-            last step), images_per_second (of its steps alone), seconds (with validation): after each epoch;
+            last step), images_per_second (of its steps alone), seconds (with validation), weights (the first digits of
+            their digest): after each epoch;
         progress (True), epoch, epochs, step, steps, images_per_second, seconds_left: every 2 s at most;
         note (text);
         test_loss, test_accuracy: at the end.
@@ -178,6 +179,7 @@ class _Loop:
                     "learning_rate": trainer.rates[trainer.step - 1],
                     "images_per_second": speed,
                     "seconds": time.perf_counter() - began,
+                    "weights": checkpoint.digest(trainer.weights())[: checkpoint.SHORT],
                 }
             )
             self.report(dict(self.epochs[-1]))

@@ -25,7 +25,9 @@ def draw(run: RunFolder, data: Path) -> None:
 
 def _rows(path: Path) -> list[dict[str, float]]:
     with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {name: float(value) for name, value in row.items() if name != "weights"} for row in csv.DictReader(file)
+        ]
 
 
 def _learning_curve(epochs: list[dict[str, float]], path: Path) -> None:

@@ -110,7 +110,8 @@ class Provenance:
     """Who asked for it, and from which state: `git` is None outside a git repository.
 
     `withheld` names changed files that the patch leaves out: they look like secrets, or are large and untracked.
-    `resumed` is the run whose checkpoint this one goes on from.
+    `resumed` is the run whose checkpoint this one goes on from, `replays` the one that it runs again, `sweep` the group
+    that it belongs to.
     """
 
     created: str
@@ -119,6 +120,8 @@ class Provenance:
     withheld: tuple[str, ...]
     resumed: str | None
     environment_lock: str
+    replays: str | None = None
+    sweep: str | None = None
 
 
 @dataclass(frozen=True)

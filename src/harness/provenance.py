@@ -34,11 +34,20 @@ class GitState:
     withheld: tuple[str, ...]
 
 
-def of(root: Path, state: GitState, now: datetime, resumed: str | None = None) -> Provenance:
-    """The provenance of a run that is asked for now, on this command line; `resumed` is the run that it continues."""
+def of(
+    root: Path,
+    state: GitState,
+    now: datetime,
+    resumed: str | None = None,
+    replays: str | None = None,
+    sweep: str | None = None,
+) -> Provenance:
+    """The provenance of a run that is asked for now, on this command line; the rest as `Provenance` names it."""
     command = tuple(redact(argument) for argument in (Path(sys.argv[0]).name, *sys.argv[1:]))
     lock = atomic.sha256(root / "requirements.lock")
-    return Provenance(now.isoformat(timespec="seconds"), command, state.git, state.withheld, resumed, lock)
+    return Provenance(
+        now.isoformat(timespec="seconds"), command, state.git, state.withheld, resumed, lock, replays, sweep
+    )
 
 
 def secrets() -> list[bytes]:

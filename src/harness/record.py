@@ -49,7 +49,8 @@ class RunRecord:
     """Plan and evidence.
 
     `status` is "completed" or "failed" (then `reason` says why). Times are UTC, ISO 8601. `seconds` are wall time by
-    phase. `weights` is the digest of the final weights, `worker_weights` what each worker found it to be,
+    phase. `weights` is the digest of the final weights, `tensors` that of each of them as (path, first 16 hex digits),
+    in the network's order, `worker_weights` what each worker found it to be,
     `artifacts` the sha256 of each file by name. `environment` is None where the worker died before it could tell.
     """
 
@@ -66,6 +67,7 @@ class RunRecord:
     environment: dict[str, Any] | None
     results: Results | None
     weights: str | None
+    tensors: tuple[tuple[str, ...], ...]
     worker_weights: tuple[str, ...]
     seconds: dict[str, float]
     artifacts: dict[str, str]
@@ -78,6 +80,7 @@ def of(plan: RunPlan, **found: Any) -> RunRecord:
     unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {
         "seconds": {},
         "artifacts": {},
+        "tensors": (),
         "worker_weights": (),
     }
     planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}

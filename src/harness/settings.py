@@ -154,6 +154,7 @@ class Config:
     runs_folder: str
     publish: str | None
     resume: str | None
+    sweep: str | None
     allow_dirty: bool
     dry_run: bool
     yes: bool
@@ -178,6 +179,12 @@ def check(raw: dict[str, Any]) -> Config:
             raise ChangeSetting(
                 f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{verb()} {name}=runs"
             )
+    if raw["sweep"] is not None and not _is_prefix(raw["sweep"]):
+        raise ChangeSetting(
+            f"sweep={raw['sweep']} is not legal",
+            legal="a name of letters, digits, _ and -, or null",
+            command=f"{verb()} sweep=mine",
+        )
     for name in FLAGS:
         if type(raw[name]) is not bool:
             wanted = f"{verb()} {name}=true"
@@ -207,7 +214,7 @@ def check(raw: dict[str, Any]) -> Config:
             legal="mode.warm_pool_seconds=0, or mode.spot=false",
             command=f"{verb()} mode=cloud mode.spot=false mode.warm_pool_seconds={mode.warm_pool_seconds}",
         )
-    rest = {name: raw[name] for name in ("runs_folder", "publish", "resume", *FLAGS)}
+    rest = {name: raw[name] for name in ("runs_folder", "publish", "resume", "sweep", *FLAGS)}
     return Config(training, mode, data, comet, **rest)
 
 

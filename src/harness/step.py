@@ -95,6 +95,10 @@ class Trainer:
         found: Array = self._infer(images).numpy()
         return found
 
+    def weights(self) -> dict[str, Array]:
+        """The model's weights by path."""
+        return {path: variable.read_value().numpy() for path, variable in self._weights.items()}
+
     def arrays(self) -> dict[str, Array]:
         """Everything that a step reads and writes, by name. All else is a function of (config, data, step)."""
         return {name: variable.read_value().numpy() for name, variable in self._state().items()}

@@ -126,7 +126,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     def report(values: dict[str, Any]) -> None:
         if not own.chief:
             return
-        print(_line(values), flush=True)
+        print(_line({name: value for name, value in values.items() if name != "weights"}), flush=True)
         if "epoch" in values and "progress" not in values:
             epochs.append(values)
             atomic.write(job.metrics, _csv(epochs))
@@ -146,6 +146,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     atomic.write(job.predictions, _predictions(data.test_labels, outcome))
     checkpoint.save(outcome.model, job.model)
     found["weights"] = checkpoint.weight_digest(outcome.model)
+    found["tensors"] = checkpoint.tensor_digests(outcome.model)
     found["worker_weights"] = tuple(outcome.worker_weights)
     found["artifacts"] = {path.name: atomic.sha256(path) for path in (job.model, job.metrics, job.predictions)}
     found["results"] = record.Results(**outcome.results(), class_names=data.class_names)
@@ -163,7 +164,7 @@ def _line(values: dict[str, Any]) -> str:
 
 
 def _csv(epochs: list[dict[str, Any]]) -> str:
-    rows = [list(epochs[0]), *([repr(value) for value in epoch.values()] for epoch in epochs)]
+    rows = [list(epochs[0]), *([str(value) for value in epoch.values()] for epoch in epochs)]
     return "".join(",".join(row) + "\n" for row in rows)
 
 
