@@ -51,7 +51,7 @@ def test_other_bits_on_one_fingerprint_are_different_down_to_the_first_epoch_and
     rows = [ROWS[0], {**ROWS[1], "train_loss": 1.25, "weights": "ff"}]
     found = judge(dataclasses.replace(ORIGINAL, **TRAINED_APART), rows)
     assert (found.verdict, found.first_epoch, found.first_tensor) == ("different", 2, "norm1/gamma")
-    said = "\n".join(verdict.lines(found))
+    said = "\n".join(found.reasons)
     assert "first epoch that differs: 2 (train_loss 1.0 -> 1.25)" in said
     assert "first tensor that differs: norm1/gamma (1 of 3 are equal)" in said
     assert "its bits should have been equal" in said
@@ -127,4 +127,4 @@ def test_the_band_rests_on_the_experiments_own_seeds_where_there_are_enough():
 
 def test_a_verdict_survives_json():
     found = judge(ORIGINAL)
-    assert plan.from_json(verdict.Verdict, json.loads(json.dumps(verdict.dumps(found)))) == found
+    assert plan.from_json(verdict.Verdict, json.loads(plan.dumps(found))) == found

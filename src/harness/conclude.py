@@ -3,12 +3,13 @@
 import time
 from pathlib import Path
 
-from harness import collect, console, launch, pictures, publish
+from harness import collect, console, launch, original, pictures, publish
 from harness.folders import RunFolder
 from harness.launch import Runner
 from harness.plan import RunPlan
 from harness.settings import Comet
 from harness.tracking import Tracker
+from harness.verdict import DIFFERENT
 
 DETACHED = 3  # exit code
 
@@ -17,6 +18,8 @@ def conclude(
     runner: Runner, run: RunFolder, planned: RunPlan, dataset: Path, comet: Comet, target: Path | None, started: float
 ) -> int:
     """Exit code 0 where the run completed, 1 where it failed, 3 where it goes on without this program.
+
+    A replay is held against its original: 0 where that came out identical or equivalent, 1 where different.
 
     `target` is a folder that is published to, `started` the monotonic time since which the run counts.
     """
@@ -30,8 +33,12 @@ def conclude(
         return DETACHED
     record = collect.collect(run, planned, ended)
     pictures.draw(run, dataset)
+    judged = original.judge(run, record) if planned.provenance.replays else None
     tracked = tracker.finish(record)
     if target is not None:
         publish.publish_run(run, record, target)
     console.summarise(record, run, str(tracked), time.monotonic() - started)
+    if planned.provenance.replays:
+        console.tell(judged)
+        return 0 if judged and judged.verdict != DIFFERENT else 1
     return 0 if record.status == "completed" else 1

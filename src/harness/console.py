@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.folders import RunFolder
     from harness.plan import Git, RunPlan
     from harness.record import RunRecord
+    from harness.verdict import Verdict
 
 PAIR = re.compile(r"(\w+)=(\S+)")
 # What TensorFlow and Docker Compose say of themselves: in log.txt, not on the terminal.
@@ -196,6 +197,16 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
     say(f"run       {run.path} ({duration(seconds).removeprefix('about ')})")
     if dataset.sample:
         say(SAMPLE)
+
+
+def tell(judged: "Verdict | None") -> None:
+    """The verdict on a replay and its reasons."""
+    if judged is None:
+        say("verdict   none: the plan came without a record to hold the replay against")
+        return
+    say(f"verdict   {judged.verdict.upper()} to {judged.original}")
+    for reason in judged.reasons:
+        say(f"          {reason}")
 
 
 def _also_in_s3(run: "RunFolder") -> str:

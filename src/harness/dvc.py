@@ -78,6 +78,22 @@ class Project:
         except (OSError, ValueError, KeyError, TypeError, NotThere):
             return ()
 
+    def link(self, folder: Path) -> None:
+        """Put the cache's bytes of the pinned version into a folder of links, whatever data/ and the document hold.
+
+        Raises:
+            NotThere: neither cache nor remote has all of it.
+        """
+        self._require()
+        if self.faults() and self._configured("remote"):
+            self.say("fetching an earlier version from the DVC remote")
+            self._run("fetch", "--all-commits", self.document, limit=REMOTE_LIMIT)
+        if faults := self.faults():
+            raise NotThere(faults[0])
+        for file in self.listing():
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file.path).symlink_to(self._object(file.md5).resolve())
+
     def faults(self, remove: bool = False) -> list[str]:
         """What the cache lacks of the pinned folder, a line each; every file is hashed."""
         listing = self.listing()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import identity
+from harness import atomic, identity
 from harness.dvc import NotThere, Project
 from harness.errors import ChangeSetting, PreparePlace, RepairData
 from harness.plan import DatasetId
@@ -155,6 +155,45 @@ def obtain(
             raise RepairData(what, legal="on_missing=sample", command="python src/fetch.py archive=PATH")
         stand_in = cache / identity.SAMPLE_NAME
         return Obtained(stand_in, _sample(stand_in), "bundled sample", tuple(tried))
+
+
+def version(root: Path, pin: str, say: Callable[[str], None]) -> Path:
+    """A folder with the version of data/ that has this directory hash, out of DVC's cache or remote; data/ stays.
+
+    Raises:
+        PreparePlace: neither has it, or the folder cannot be written.
+    """
+    root = root.resolve()
+    folder, project = root / ".cache" / "versions" / pin, Project(root, DOCUMENT, pin, say)
+    try:
+        (root / ".cache").mkdir(exist_ok=True)
+        with _alone(root / ".cache"):
+            if not _holds(folder, pin):  # links into a cache that may have lost some since
+                shutil.rmtree(folder, ignore_errors=True)
+                with atomic.folder(folder) as temporary:
+                    project.link(temporary)
+    except NotThere as reason:
+        raise PreparePlace(f"DVC's cache does not have {pin}: {reason}", command="dvc fetch --all-commits") from reason
+    return folder
+
+
+def sample(root: Path) -> Obtained:
+    """The bundled sample, written where it is not there yet.
+
+    Raises:
+        PreparePlace: it cannot be written.
+    """
+    stand_in = root.resolve() / ".cache" / identity.SAMPLE_NAME
+    stand_in.parent.mkdir(exist_ok=True)
+    with _alone(stand_in.parent):
+        return Obtained(stand_in, _sample(stand_in), "bundled sample", ())
+
+
+def _holds(folder: Path, pin: str) -> bool:
+    try:
+        return identity.identify(folder, "custom").hash == pin
+    except RepairData:
+        return False
 
 
 def _holds_something(data: Path) -> bool:

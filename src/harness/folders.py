@@ -85,6 +85,16 @@ class RunFolder:
         return self.job / "ended.json"
 
     @property
+    def original(self) -> Path:
+        """Of a replay: plan, record and curve of the run that it is held against, by the names of a run folder."""
+        return self.path / "original"
+
+    @property
+    def verdict(self) -> Path:
+        """Of a replay: whether it came to the same."""
+        return self.path / "verdict.json"
+
+    @property
     def reserve(self) -> Path:
         """Disk blocks held back, so that a full disk can still be recorded."""
         return self.path / ".reserve"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.plan import Experiment, to_json
+from harness.plan import Experiment
 from harness.record import RunRecord
 
 SCHEMA = 1
@@ -189,21 +189,8 @@ def _first_epoch(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, An
 
 def _first_tensor(original: RunRecord, replay: RunRecord) -> str | None:
     """The first tensor, in the network's order, whose final bits differ."""
-    old, new = ({path: digest for path, digest in each.tensors} for each in (original, replay))
+    old, new = (dict[str, str](each.tensors) for each in (original, replay))  # type: ignore[arg-type]  # pairs
     for path in [*old, *(path for path in new if path not in old)] if old and new else ():
         if old.get(path) != new.get(path):
             return path
     return None
-
-
-def lines(found: Verdict) -> list[str]:
-    """For people: the word, then the reasons."""
-    return [
-        f"verdict   {found.verdict.upper()} to {found.original}",
-        *(f"          {reason}" for reason in found.reasons),
-    ]
-
-
-def dumps(found: Verdict) -> dict[str, Any]:
-    """As JSON values."""
-    return dict(to_json(found))
