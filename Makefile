@@ -4,11 +4,12 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train test check lock upgrade image push-image base-image venv torch clean
+.PHONY: help train repro-check test check lock upgrade image push-image base-image venv torch clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make train        environment, data, then a ResNet on this machine; make train ARGS=\"epochs=2\""
+	@echo "make repro-check  the last run again, and whether it came to the same; ARGS as src/replay.py takes them"
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
 	@echo "make check        style and types"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
@@ -21,6 +22,9 @@ help:
 train: .venv/installed
 	@$(IN_VENV) python src/fetch.py
 	@$(IN_VENV) python src/train.py mode=local $(ARGS)
+
+repro-check: .venv/installed
+	@$(IN_VENV) python src/replay.py last $(ARGS)
 
 test: .venv/installed
 	@$(IN_VENV) python -m pytest -n 3 --dist loadfile $(ARGS)

@@ -45,7 +45,7 @@ def find(runs: Path, name: str, scratch: Path) -> Past:
         found = _of_plan(runs, path, scratch)
     elif re.fullmatch(r"[0-9a-f]{40}", name):
         found = _of_key(runs, name)
-    elif name == "last" or any(runs.glob(f"{name}*/plan.json")) or (path / "plan.json").exists():
+    elif (path / "plan.json").exists() or name == "last" or ("/" not in name and any(runs.glob(f"{name}*/plan.json"))):
         found = catalog.named(runs, name)
     else:
         raise ChangeSetting(f"{name}: there is no such run", legal=LEGAL, command=f"ls {runs}")
