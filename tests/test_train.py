@@ -282,9 +282,13 @@ def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(pr
     assert "has completed" in done.stderr
 
 
-def broken(project: Path, until: str, signum: int, *arguments: str, worker: str = "job") -> Path:
-    """A run whose worker, by the name in its command line, got a signal after a line that begins with `until`."""
-    command = [sys.executable, "src/train.py", *SMALL, "mode.checkpoint_seconds=0.2", *arguments]
+def broken(project: Path, until: str, signum: int, *arguments: str, worker: str | None = "job") -> Path:
+    """A run that got a signal after a line that begins with `until`.
+
+    It goes to the worker of that name in its command line, or, for None, to the command itself.
+    """
+    resumed = any(argument.startswith("resume=") for argument in arguments)
+    command = [sys.executable, "src/train.py", *(() if resumed else SMALL), "mode.checkpoint_seconds=0.2", *arguments]
     environment = {**os.environ, **PLANTED}
     child = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -296,8 +300,10 @@ def broken(project: Path, until: str, signum: int, *arguments: str, worker: str 
     else:
         raise AssertionError("".join(heard))
     run = runs(project)[-1]
+    if worker is None:
+        child.send_signal(signum)
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if read(path).endswith(f"harness.worker\0{run}/{worker}\0".encode()):
+        if worker and read(path).endswith(f"harness.worker\0{run}/{worker}\0".encode()):
             os.kill(int(path.parent.name), signum)
     began = time.monotonic()
     child.stdout.read()
@@ -328,8 +334,10 @@ def test_two_workers_end_with_equal_weights_and_the_loss_of_one(trained, two_pro
 
 
 def test_a_lost_worker_is_named_within_a_minute_and_the_run_goes_on_with_resume(project):
-    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", "epochs=3", *TWO, worker="job/algo-2")
+    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", "epochs=9", *TWO, worker="job/algo-2")
     assert record_of(run).reason.startswith("worker algo-2 of 2 was killed by SIGKILL")
+    run = broken(project, "epoch=4 ", signal.SIGTERM, f"resume={run.name}", "mode.runner=process", *TWO, worker=None)
+    assert record_of(run).reason == "stopped by SIGTERM"
     done = type_in(project, f"resume={run.name}", "mode.runner=process", "mode.instance_count=1")
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -108,6 +108,7 @@ def _train(job: JobFolder, planned: plan.RunPlan, found: dict[str, Any], stop: _
     if away is not None and away.gpu and not gpus:  # TensorFlow would train on, at a GPU's price
         raise ReadRecord(f"{planned.placement.instance_type} has GPUs, and TensorFlow finds none: image or driver")
     strategy = workers.strategy(own)
+    signal.signal(signal.SIGTERM, stop)  # again: between several workers TensorFlow takes this signal for its own
     found["environment"] = environment.describe(threads, job.code / bundle.LOCK, gpus, deterministic=True)
     clock = _lap(found, "import", clock)
 
