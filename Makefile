@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check test check lock upgrade image push-image base-image venv torch clean
+.PHONY: help train repro-check test check lock upgrade image push-image base-image venv torch crate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make push-image   the same with CUDA, into your AWS registry; KIND=cpu without; docs/cloud.md says what it needs"
 	@echo "make lock         requirements*.txt into requirements*.lock, versions kept; make upgrade moves them"
 	@echo "make torch        PyTorch for the benchmarks, in benchmarks/.venv; PIP_EXTRA_INDEX_URL names its CPU index"
+	@echo "make crate        the validator of exported archives, in tests/.venv; make test makes it too"
 	@echo "make clean        remove caches (never data/ or runs/)"
 
 train: .venv/installed
@@ -26,7 +27,7 @@ train: .venv/installed
 repro-check: .venv/installed
 	@$(IN_VENV) python src/replay.py last $(ARGS)
 
-test: .venv/installed
+test: .venv/installed crate
 	@$(IN_VENV) python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: .venv/installed
@@ -45,6 +46,14 @@ torch: benchmarks/.venv/installed
 benchmarks/.venv/installed: benchmarks/requirements-torch.lock .venv/installed
 	@.venv/bin/python -m venv --clear benchmarks/.venv
 	@benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# It needs another version of rich than Comet does.
+crate: tests/.venv/installed
+
+tests/.venv/installed: tests/requirements-crate.lock .venv/installed
+	@.venv/bin/python -m venv --clear tests/.venv
+	@tests/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 lock: .venv/installed

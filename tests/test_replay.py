@@ -1,16 +1,19 @@
 """Replays as a user types them, in a copy of the project with a small data set of its own in DVC."""
 
+import hashlib
+import importlib.resources
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import small
-from test_train import git, make_project, record_of, runs, type_in
+from test_train import ROOT, git, make_project, record_of, runs, type_in
 
 from harness import plan, verdict
 
@@ -227,5 +230,93 @@ def test_a_replay_in_a_container_has_the_same_bits(project, first, training_imag
 )
 def test_a_mistake_is_one_line(project, first, arguments, said):
     done = type_in(project, *arguments, verb="replay")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def export(project: Path, name: str | Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    done = type_in(project, str(name), *arguments, verb="export")
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def archive(project: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "run.zip"
+    done = export(project, first.name, f"output={path}")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_an_exported_run_is_identical_in_a_clone_with_another_history(copied, archive, first):
+    other, _ = copied
+    code, printed, found = replay(other, archive)
+    assert (code, found.verdict, found.original) == (0, "identical", first.name)
+    assert "the run's own copy, since commit" in printed
+
+
+def test_an_export_is_the_same_bytes_each_time_and_holds_what_was_asked_for(project, first, archive, tmp_path):
+    again, whole = tmp_path / "again.zip", tmp_path / "whole.zip"
+    assert export(project, archive, f"output={again}").returncode == 0  # an export of the export
+    assert again.read_bytes() == archive.read_bytes()
+    assert export(project, first, f"output={whole}", "model=true").returncode == 0
+    with zipfile.ZipFile(archive) as small_one, zipfile.ZipFile(whole) as large:
+        assert {*large.namelist()} - {*small_one.namelist()} == {"model.keras"}
+        assert large.read("model.keras") == (first / "model.keras").read_bytes()
+        assert small_one.read("record.json") == (first / "record.json").read_bytes()
+        text = b"".join(small_one.read(name) for name in small_one.namelist())
+    assert b"planted" not in text and str(project).encode() not in text
+
+
+def test_an_altered_or_damaged_archive_is_refused(project, archive, tmp_path):
+    with zipfile.ZipFile(archive) as old:
+        files = {name: old.read(name) for name in old.namelist()}
+    described = files["ro-crate-metadata.json"]
+    out = json.loads(described)
+    out["@graph"].append({"@id": "../out", "@type": "File", "sha256": hashlib.sha256(b"x").hexdigest()})
+    altered = {
+        "is not the file": {**files, "record.json": files["record.json"].replace(b"0", b"1")},
+        "is no name of a file": {**files, "../out": b"x", "ro-crate-metadata.json": json.dumps(out).encode()},
+        "is damaged": {name: content for name, content in files.items() if name != "plan.json"},
+    }
+    for said, content in altered.items():
+        bad = tmp_path / "bad.zip"
+        with zipfile.ZipFile(bad, "w") as new:
+            for name, each in content.items():
+                new.writestr(name, each)
+        code, told, found = replay(project, bad)
+        assert (code, found, told.count("\n")) == (2, None, 1) and said in told, told
+    bad.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    assert replay(project, bad)[0] == 2
+    assert not (tmp_path.parent / "out").exists()
+
+
+def test_an_archive_is_valid_by_the_validator_of_ro_crates(archive, tmp_path):
+    python = ROOT / "tests" / ".venv" / "bin" / "python"
+    if not python.exists() and not os.environ.get("CI"):
+        pytest.skip("make crate")
+    context = importlib.resources.files("rocrate") / "data" / "ro-crate.jsonld"
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "crate")
+    command = [python, ROOT / "tests/validate_crate.py", tmp_path / "crate", str(context)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "valid process-run-crate-0.5" in done.stdout
+    metadata = tmp_path / "crate" / "ro-crate-metadata.json"
+    metadata.write_text(metadata.read_text().replace('"instrument"', '"tool"'))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1  # it can say no
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing-of-that-name",), "there is no such run"),
+        ((), "takes one run"),
+        (("last", "model=yes"), "legal: true | false"),
+    ],
+)
+def test_a_mistake_in_exporting_is_one_line(project, first, arguments, said):
+    done = export(project, *arguments) if arguments else type_in(project, verb="export")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and done.stderr.count("\n") == 1

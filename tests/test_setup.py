@@ -25,6 +25,7 @@ IMPORTERS = {
     "boto3": ("harness/aws/", "harness/launch/", "harness/companion.py"),
     "botocore": ("harness/aws/", "harness/launch/"),
     "comet_ml": ("harness/tracking/",),
+    "rocrate": ("harness/crate.py",),
     "tensorflow": NUMERICS,
     "keras": (*NUMERICS, "evaluate.py"),
 }

@@ -1,4 +1,4 @@
-"""Write requirements.lock and its parts for images (-train, -cloud, -gpu): versions, markers and hashes, nothing else.
+"""Write requirements.lock, its parts for images and that of the crate validator: versions, markers and hashes alone.
 
     make lock                        keep every version that requirements.lock names
     make upgrade                     move all versions
@@ -56,6 +56,13 @@ def main() -> None:
     for kind in ("cloud", "gpu"):
         more = resolve(ROOT / f"requirements-{kind}.txt", kept)
         write(ROOT / f"requirements-{kind}.lock", [each for each in more if each[0].partition("==")[0] not in needed])
+    crate = ROOT / "tests/requirements-crate"
+    write(crate.with_suffix(".lock"), resolve(crate.with_suffix(".txt"), crate_pins(args.upgrade)))
+
+
+def crate_pins(upgrade: bool) -> list[str]:
+    lock = ROOT / "tests/requirements-crate.lock"
+    return read_pins(lock) if lock.exists() and not upgrade else []
 
 
 def read_pins(lock: Path) -> list[str]:

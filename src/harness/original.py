@@ -44,7 +44,7 @@ def find(runs: Path, name: str, scratch: Path) -> Past:
     elif path.is_file():
         found = _of_plan(runs, path, scratch)
     elif re.fullmatch(r"[0-9a-f]{40}", name):
-        found = _of_key(runs, name)
+        found = _of_key(runs, name, scratch)
     elif (path / "plan.json").exists() or name == "last" or ("/" not in name and any(runs.glob(f"{name}*/plan.json"))):
         found = catalog.named(runs, name)
     else:
@@ -69,12 +69,16 @@ def _of_plan(runs: Path, path: Path, scratch: Path) -> Past:
     return Past(run, planned, None, ())
 
 
-def _of_key(runs: Path, key: str) -> Past:
+def _of_key(runs: Path, key: str, scratch: Path) -> Past:
+    from harness import exported
+
     for each in catalog.everything(runs)[0]:
         if tracking.experiment_key(each.run_id) == key:
             return each
-    what = f"no run in {runs} has the Comet key {key}"
-    raise PreparePlace(what, legal=LEGAL, command="the archive of that experiment: python src/replay.py PATH.zip")
+    if not tracking.has_key():
+        what = f"no run in {runs} has the Comet key {key}, and Comet cannot be asked without an API key"
+        raise PreparePlace(what, legal=LEGAL, command="export COMET_API_KEY=…")
+    return catalog.read(exported.fetch_comet(key, scratch))
 
 
 def _check(found: Past) -> None:

@@ -3,22 +3,28 @@
 The model stays here: it is large, and its digest in the record says which one it is.
 """
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from harness.folders import RunFolder
+
+CODE = "code.zip"  # the bundle as one asset: each is a request to Comet
 
 
 def plan(experiment: Any, run: RunFolder) -> None:
     """What is trained, as parameters; where it comes from and where it runs, as others; the files."""
     planned = json.loads(run.plan.read_text())
     what, where, git = planned["experiment"], planned["placement"], planned["provenance"]["git"]
+    origin = planned["provenance"]
     dataset = {"dataset_name": what["dataset"]["name"], "dataset_hash": what["dataset"]["hash"]}
     experiment.set_name(planned["run_id"])
     experiment.log_parameters({**what["config"], **dataset, "experiment_id": planned["experiment_id"]})
     others = {"run_id": planned["run_id"], "code_sha256": what["code"], "lock_sha256": what["lock"], **dataset}
     # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
+    others |= {name: origin[name] for name in ("sweep", "replays", "resumed")}
     others |= {f"git_{name}": value for name, value in (git or {"commit": "unknown"}).items()}
     away = where.pop("cloud") or {}
     others |= {f"placement/{name}": value for name, value in (where | away).items()}
@@ -26,9 +32,13 @@ def plan(experiment: Any, run: RunFolder) -> None:
     tags = [where["mode"], where["runner"], f"resnet{what['config']['resnet_size']}v{what['config']['resnet_version']}"]
     tags += ["sample-data"] if what["dataset"]["sample"] else []
     tags += ["dirty"] if git and git["dirty"] else []
+    tags += [f"sweep:{origin['sweep']}"] if origin["sweep"] else []
+    tags += [f"replay-of:{origin['replays']}"] if origin["replays"] else []
     experiment.add_tags(tags)
     for path in filter(Path.exists, (run.plan, run.patch)):
         experiment.log_asset(str(path), file_name=path.name)
+    if run.code.exists():  # inside a job it is not: there the commit must do
+        experiment.log_asset(io.BytesIO(_zipped(run.code)), file_name=CODE)
 
 
 def epoch(experiment: Any, values: dict[str, float]) -> None:
@@ -50,13 +60,23 @@ def record(experiment: Any, run: RunFolder) -> None:
         experiment.log_metrics({name: results[name] for name in ("test_loss", "test_accuracy")})
         title = "Confusion matrix (test)"
         experiment.log_confusion_matrix(matrix=results["confusion"], labels=results["class_names"], title=title)
-    experiment.log_asset(str(run.record), file_name=run.record.name)
+    for path in filter(Path.exists, (run.record, run.metrics)):
+        experiment.log_asset(str(path), file_name=path.name)
 
 
 def interrupted(experiment: Any) -> None:
     """The host died before it could write a record."""
     experiment.log_other("status", "interrupted")
     experiment.add_tag("interrupted")
+
+
+def _zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.parent.name != "__pycache__":
+                archive.write(path, path.relative_to(folder).as_posix())
+    return content.getvalue()
 
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:

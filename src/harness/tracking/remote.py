@@ -1,0 +1,84 @@
+"""Comet's own client, for what is asked of Comet after a run: its files, and a place for an archive.
+
+`python -m harness.tracking.remote ARCHIVE force|once` uploads one, and prints what came of it as a line of JSON.
+"""
+
+import json
+import logging
+import re
+import sys
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from harness import atomic
+from harness.errors import PreparePlace
+from harness.provenance import redact
+
+EXISTS = "already exists"  # in what Comet's client says of an experiment that is there
+
+
+def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
+    """The files of an experiment that have these names, by the API key that Comet finds.
+
+    Raises:
+        PreparePlace: Comet does not know the experiment, or cannot be reached.
+    """
+    logging.getLogger("comet_ml").setLevel(logging.CRITICAL)
+    import comet_ml
+
+    api: Any = comet_ml.API
+    try:
+        experiment = api(cache=False).get_experiment_by_key(key)
+        if experiment is None:
+            raise PreparePlace(f"Comet knows no experiment {key} that your API key may see", command="comet check")
+        assets = [each for each in experiment.get_asset_list() if each["fileName"] in wanted]
+        return {each["fileName"]: experiment.get_asset(each["assetId"], return_type="binary") for each in assets}
+    except PreparePlace:
+        raise
+    except Exception as error:  # Comet's errors have no base of their own
+        what = redact(" ".join(str(error).split()))[:200] or type(error).__name__
+        raise PreparePlace(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
+
+
+class Heard(logging.Handler):
+    """What Comet's client says, line by line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.levelno, redact(" ".join(record.getMessage().split()))))
+
+
+def upload(archive: str, force: bool) -> dict[str, Any]:
+    """Upload an archive: `done`, `there` (Comet has the experiment already), `why` not, `url`."""
+    from comet_ml import offline
+    from comet_ml.config.config_api import get_api_key, get_config
+
+    heard = Heard()
+    logging.getLogger("comet_ml").addHandler(heard)
+    logging.getLogger("comet_ml").setLevel(logging.INFO)
+    try:
+        key: Any = get_api_key(None, get_config())
+        done = offline.upload_single_offline_experiment(archive, key, force)
+    except Exception as error:
+        done = False
+        heard.lines.append((logging.ERROR, redact(" ".join(str(error).split())) or type(error).__name__))
+    errors = [line for level, line in heard.lines if level >= logging.ERROR]
+    urls = [found for _, line in heard.lines for found in re.findall(r"https?://\S+", line)]
+    why = None if done else (errors or ["Comet's client does not say why"])[0][:200]
+    return {"done": done, "there": not done and EXISTS in (why or ""), "why": why, "url": (urls or [None])[-1]}
+
+
+def main(archive: str, how: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:  # the client unpacks beside the archive
+        path = Path(scratch) / Path(archive).name
+        atomic.write(path, Path(archive).read_bytes())
+        print(json.dumps(upload(str(path), how == "force")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
