@@ -380,7 +380,7 @@ def test_the_archive_holds_plan_record_and_patch_and_nothing_of_the_host(copies)
     found = Archive(copied.tracked.archive)
     for path in (copied.run.plan, copied.run.record, copied.run.patch):
         assert found.assets[path.name] == path.read_bytes()
-    assert set(found.assets) == {"plan.json", "record.json", "changes.patch", "confusion-matrix.json"}
+    assert set(found.assets) == {"plan.json", "record.json", "changes.patch", "code.zip", "confusion-matrix.json"}
     of_the_host = {"system_details", "os_packages", "installed_packages", "stdout", "git_metadata"}
     assert not {kind for kind, _ in found.messages} & of_the_host
     # as a word: a short name may stand by chance in the name of a temporary file
