@@ -3,6 +3,7 @@
     python src/train.py mode=local
     python src/train.py mode=cloud resnet_size=50
     python src/train.py resume=RUN
+    python src/train.py -m seed=0,1,2
     python src/train.py --help
 
 Exit codes: 0 completed, 1 failed (the record says why), 2 a mistake in what was typed or in the place, 3 the job in the
@@ -15,6 +16,7 @@ import time
 from harness import config, console
 from harness.config import ROOT
 from harness.settings import Config
+from harness.tuning.asked import Job, Search
 
 
 def train(settings: Config) -> int:
@@ -34,12 +36,19 @@ def train(settings: Config) -> int:
     return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, target, started)
 
 
-def train_together(sweep: list[Config]) -> list[int]:
-    """Send each as a job of its own, follow all; their exit codes."""
-    from harness.launch import sweeps
+def grid(jobs: list[Job]) -> list[int]:
+    """Train each, here or in the cloud, unless it is there already; their exit codes."""
+    from harness.tuning import grid
 
-    return sweeps.burst(sweep, console.say)
+    return grid.run(jobs)
+
+
+def search(asked: Search) -> list[int]:
+    """Let Optuna choose what to train; the exit codes."""
+    from harness.tuning import study
+
+    return study.run(asked)
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: config.run(train, train_together)))
+    sys.exit(console.main(lambda: config.run(train, grid, search)))

@@ -17,6 +17,7 @@ SRC = ROOT / "src"
 TRAINING = ("resnet", "augment", "optimizer", "step", "fit", "checkpoint", "workers")
 NUMERICS = tuple(f"harness/{name}.py" for name in TRAINING)
 IMPORTERS = {
+    "optuna": ("harness/tuning/study.py",),
     "hydra": ("harness/config.py", "hydra_plugins/"),
     "omegaconf": ("harness/config.py",),
     "dvc": ("harness/dvc.py",),

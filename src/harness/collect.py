@@ -38,7 +38,8 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
         reason = reason or (f"the worker exited with {ended.exit_code}" if ended.exit_code else None)
     else:
         reason = reason or found.reason
-    status = {"status": "failed", "reason": reason} if reason else {"status": "completed", "reason": None}
+    bad = "pruned" if ended.pruned else "failed"
+    status = {"status": bad, "reason": reason} if reason else {"status": "completed", "reason": None}
     final = dataclasses.replace(found or record.of(planned), **status, exit_code=ended.exit_code, bill=ended.bill)
     atomic.write(run.record, dumps(final))
     shutil.rmtree(run.job, ignore_errors=True)

@@ -1,6 +1,7 @@
 """From a started run to its record: follow it, collect what it left, copy that to where people look."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import collect, console, launch, original, pictures, publish
@@ -14,17 +15,33 @@ from harness.verdict import DIFFERENT
 DETACHED = 3  # exit code
 
 
+Epoch = dict[str, float]
+
+
 def conclude(
-    runner: Runner, run: RunFolder, planned: RunPlan, dataset: Path, comet: Comet, target: Path | None, started: float
+    runner: Runner,
+    run: RunFolder,
+    planned: RunPlan,
+    dataset: Path,
+    comet: Comet,
+    target: Path | None,
+    started: float,
+    judge: Callable[[Epoch], None] = lambda epoch: None,
 ) -> int:
-    """Exit code 0 where the run completed, 1 where it failed, 3 where it goes on without this program.
+    """Exit code 0 where the run completed or was pruned, 1 where it failed, 3 where it goes on without this program.
 
     A replay is held against its original: 0 where that came out identical or equivalent, 1 where different.
 
     `target` is a folder that is published to, `started` the monotonic time since which the run counts.
+    `judge` hears each epoch's numbers, and ends a run that is not worth its time by raising launch.Enough.
     """
+
+    def heard(epoch: Epoch) -> None:
+        tracker.event(epoch)
+        judge(epoch)
+
     tracker = Tracker(run, planned, comet.project, comet.workspace)
-    listener = console.Listener(run.log, tracker.event)
+    listener = console.Listener(run.log, heard)
     ended = launch.follow(runner, run, dataset, listener)
     listener.close()
     if ended.detached:
@@ -41,4 +58,4 @@ def conclude(
     if planned.provenance.replays:
         console.tell(judged)
         return 0 if judged and judged.verdict != DIFFERENT else 1
-    return 0 if record.status == "completed" else 1
+    return 0 if record.status in ("completed", "pruned") else 1

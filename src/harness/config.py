@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import sys
 import typing
 from collections.abc import Callable
@@ -12,14 +13,20 @@ from typing import Any
 
 from harness.errors import ChangeSetting, HarnessError
 from harness.settings import FLAGS, Cloud, Comet, Config, Data, Mode, Training, check, section, verb
+from harness.tuning.asked import Job, Search, Space, Tuning
 
+SWEEPERS = ("basic", "optuna")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(task: Callable[[Config], int], together: Callable[[list[Config]], list[int]] | None = None) -> int:
+def run(
+    task: Callable[[Config], int],
+    together: Callable[[list[Job]], list[int]] | None = None,
+    search: Callable[[Search], list[int]] | None = None,
+) -> int:
     """Compose the command line's overrides over conf/, check them, and run the task; returns its exit code.
 
-    A sweep (-m) is one task after the other; where conf/ asks for the launcher `together` it is one call for all.
+    A sweep (-m) is one call of `together`, or one task after the other; with hydra/sweeper=optuna one of `search`.
 
     Raises:
         ChangeSetting: the command line names a setting or an option that does not exist, or an illegal value.
@@ -27,6 +34,7 @@ def run(task: Callable[[Config], int], together: Callable[[list[Config]], list[i
     from hydra import compose, initialize_config_dir
     from hydra import main as hydra_main
     from hydra.errors import HydraException
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     arguments, conf = sys.argv[1:], str(ROOT / "conf")
@@ -44,21 +52,29 @@ def run(task: Callable[[Config], int], together: Callable[[list[Config]], list[i
     def run_one(composed: Any) -> None:
         codes.append(task(_settled(composed)))
 
-    def run_all(composed: list[Any]) -> None:
-        assert together is not None
+    def run_all(composed: list[tuple[tuple[str, ...], Any]]) -> None:
         try:
-            codes.extend(together([_settled(each) for each in composed]))
+            jobs = [Job(overrides, _settled(each)) for overrides, each in composed]
+            codes.extend(together(jobs) if together else [task(job.settings) for job in jobs])
         except HarnessError as error:
             mistakes.append(error)
 
-    checked.together = run_all  # type: ignore[attr-defined]  # where the launcher `together` looks for it
+    def run_search(space: Space, fixed: tuple[str, ...], raw: dict[str, Any], composed: Callable[[Any], Any]) -> None:
+        if search is None:
+            raise ChangeSetting(f"{verb()} searches nothing", command="python src/train.py -m hydra/sweeper=optuna")
+        codes.extend(search(Search(space, fixed, raw, lambda overrides: _settled(composed(list(overrides))))))
+
+    # where launcher and sweeper of src/hydra_plugins look for them
+    checked.together, checked.search = run_all, run_search  # type: ignore[attr-defined]
     try:
         if any(argument.startswith("-") for argument in arguments):  # Hydra's own: --help, --cfg job, --multirun
             os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as exceptions, not as Hydra's printout and exit
             hydra_main(version_base="1.3", config_path=conf, config_name="config")(checked)()
         else:  # half the time of hydra.main, which composes twice
             with initialize_config_dir(conf, version_base="1.3"):
-                composed = compose("config", overrides=arguments)
+                composed = compose("config", overrides=arguments, return_hydra_config=True)
+            OmegaConf.set_struct(composed, False)
+            _refuse_sweep(arguments, dict(composed.pop("hydra").sweeper.params or {}))
             checked(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise _explain(error) from error
@@ -109,7 +125,11 @@ def _explain(error: Exception) -> ChangeSetting:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    for argument in sys.argv[1:]:
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    for argument in arguments:
+        if (found := _sweep_in(argument)) and (mistake := _explain_sweep(argument, found, arguments)):
+            return mistake
+    for argument in arguments:
         name, _, value = argument.lstrip("+~").partition("=")
         group = ROOT / "conf" / name
         options = sorted(path.stem for path in group.glob("*.yaml")) if re.fullmatch(r"\w+", name) else []
@@ -120,6 +140,13 @@ def _explain(error: Exception) -> ChangeSetting:
             return ChangeSetting(f"{name}={value} does not exist", legal=" | ".join(options), command=command)
         if options and name == "experiment" and not argument.startswith("+"):
             return ChangeSetting(f"{argument}: a recipe is added, not replaced", command=f"{verb()} +{name}={value}")
+        if name == "hydra/sweeper" and value not in SWEEPERS:
+            command = f"{verb()} -m {name}=optuna"
+            return ChangeSetting(f"{argument} does not exist", legal=" | ".join(SWEEPERS), command=command)
+        if name.startswith("hydra.sweeper.") and (known := _sweepers()) and name not in known:
+            meant = (difflib.get_close_matches(name, known, 1) or known)[0]
+            command = f"{verb()} -m hydra/sweeper=optuna {meant}={value}"
+            return ChangeSetting(f"{name} is not a setting", legal=", ".join(known), command=command)
         settings = _settings()
         if "=" in argument and not options and name not in settings and not name.startswith("hydra"):
             close = difflib.get_close_matches(name, settings, 1)
@@ -131,6 +158,47 @@ def _explain(error: Exception) -> ChangeSetting:
         except HydraException:
             return ChangeSetting(f"{argument} cannot be read", legal="name=value", command=f"{verb()} --help")
     return ChangeSetting(str(error).splitlines()[0], command=f"{verb()} --help")
+
+
+def _sweep_in(argument: str) -> str:
+    """The kind of sweep that an argument asks for, in Hydra's word; empty where it asks for none."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        found = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return ""
+    return found.value_type.name if found.is_sweep_override() and found.value_type else ""
+
+
+def _explain_sweep(argument: str, kind: str, arguments: list[str]) -> ChangeSetting | None:
+    name, typed = argument.partition("=")[0], shlex.join(arguments)
+    if kind == "INTERVAL_SWEEP" and "hydra/sweeper=optuna" not in arguments:
+        command = f"{verb()} -m hydra/sweeper=optuna {typed}"
+        return ChangeSetting(f"{argument}: a grid has no intervals", legal=f"{name}=A,B,C", command=command)
+    if not {"-m", "--multirun"} & set(sys.argv[1:]):
+        return ChangeSetting(f"{argument} is a sweep", legal="one value", command=f"{verb()} -m {typed}")
+    return None
+
+
+def _sweepers() -> list[str]:
+    return [f"hydra.sweeper.{field.name}" for field in fields(Tuning)]
+
+
+def _refuse_sweep(arguments: list[str], params: dict[str, Any]) -> None:
+    """A recipe that is a sweep is no single run, unless all that it sweeps over is given.
+
+    Raises:
+        ChangeSetting: as it says.
+    """
+    typed = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+    if (left := [name for name in params if name not in typed]) or "hydra/sweeper" in typed:
+        raise ChangeSetting(
+            f"this is a sweep over {', '.join(left)}" if left else "hydra/sweeper is for sweeps",
+            legal="-m, or one value for each",
+            command=f"{verb()} -m {shlex.join(arguments)}",
+        )
 
 
 def _settings() -> list[str]:

@@ -175,7 +175,7 @@ def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float)
     dataset = record.experiment.dataset
     say("")
     if record.status != "completed":
-        say(f"FAILED    {record.reason}")
+        say(f"{'PRUNED ' if record.status == 'pruned' else 'FAILED '}   {record.reason}")
         say(f"log       {run.log}")
         if any(run.checkpoints.glob("step-*.ckpt")):
             away = f" mode={record.placement.mode}" if record.placement.cloud else ""

@@ -48,8 +48,10 @@ class Draft:
         return plan.dumps({"plan": self.plan, "request": self.place.request(self.plan, self.files)})
 
 
-def make(settings: Config, say: Callable[[str], None]) -> Draft:
+def make(settings: Config, say: Callable[[str], None], begun: str | None = None) -> Draft:
     """Find code, place and data; in a dry run nothing is fetched, started or written.
+
+    `begun` is a run of a sweep to go on with: like `resume`, but its settings are the sweep's.
 
     Raises:
         HarnessError: a setting or the place does not do.
@@ -58,7 +60,10 @@ def make(settings: Config, say: Callable[[str], None]) -> Draft:
     if not dry:
         folders.make_writable(runs)
     files, state = bundle.collect(ROOT), provenance.git_state(ROOT)
-    earlier = resume.find(runs, settings.resume, bundle.lock_hash(files)) if settings.resume else None
+    if settings.resume:
+        resume.refuse_settings(settings.resume)
+    name = begun or settings.resume
+    earlier = resume.find(runs, name, bundle.lock_hash(files)) if name else None
     training, files = (earlier.training, earlier.files) if earlier else (settings.training, files)
     place = places.choose(settings, state, say)
     data = fetching.expected(ROOT) if dry else fetching.obtain(ROOT, settings.data, say)

@@ -43,12 +43,11 @@ class Earlier:
             )
 
 
-def find(runs: Path, name: str, lock_hash: str) -> Earlier:
-    """The run of that id or folder, if it can go on here. `lock_hash` is the sha256 of the training lock in use.
+def refuse_settings(name: str) -> None:
+    """A run goes on with its own settings.
 
     Raises:
         ChangeSetting: settings of the training were typed beside `resume`.
-        PreparePlace: there is no such run, it has completed, left no checkpoint, or was made for another lock.
     """
     typed = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
     if changed := sorted(typed & FIXED):
@@ -57,6 +56,14 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
             legal="mode, comet and folders beside resume",
             command=f"python src/train.py resume={name}",
         )
+
+
+def find(runs: Path, name: str, lock_hash: str) -> Earlier:
+    """The run of that id or folder, if it can go on here. `lock_hash` is the sha256 of the training lock in use.
+
+    Raises:
+        PreparePlace: there is no such run, it has completed, left no checkpoint, or was made for another lock.
+    """
     run = named(runs, name)
     commit = _commit(run)
     try:

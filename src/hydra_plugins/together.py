@@ -1,6 +1,6 @@
 """Hydra's launcher `together`: all jobs of a sweep in one call. Hydra finds it by this folder's name.
 
-The task function says what that call is: its attribute `together` takes the composed configurations.
+The task function says what that call is: its attribute `together` takes pairs of overrides and composed configuration.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Together(Launcher):
         """Compose each job, then hand all on."""
         setup_globals()
         load = self._context.config_loader.load_sweep_config
-        self._task.together([load(self._config, list(overrides)) for overrides in job_overrides])
+        self._task.together([(tuple(each), load(self._config, list(each))) for each in job_overrides])
         return [JobReturn(overrides=each, status=JobStatus.COMPLETED) for each in job_overrides]
 
 

@@ -27,6 +27,7 @@ class Ended:
     """How the worker ended, and where its outputs lie. `reason` is what only the launcher knows; None: all is well.
 
     `bill` is SageMaker's. Where nothing ended, because the job goes on without this program, `detached` is true.
+    A worker that was stopped because whoever listens had heard enough was `pruned`.
     """
 
     exit_code: int
@@ -35,6 +36,11 @@ class Ended:
     output: Path
     bill: Bill | None = None
     detached: bool = False
+    pruned: bool = False
+
+
+class Enough(Exception):  # no error
+    """Raised by whoever listens to a worker: it need not go on; the message says why."""
 
 
 class Runner(Protocol):
@@ -65,11 +71,12 @@ def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str]
 
     Ctrl-C, SIGTERM or SIGHUP stops it in order: SIGTERM, then SIGKILL after the runner's grace or on a second signal.
     A worker that had completed by then has completed. One that outlives this program goes on where the terminal is
-    closed (SIGHUP), and Ctrl-C at a terminal asks first.
+    closed (SIGHUP), and Ctrl-C at a terminal asks first. `listen` may raise Enough: the worker is stopped in order too.
     """
     # Signals only leave a note, so that none can break off the reading or the clearing up; a thread acts on the notes.
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     received: list[str] = []
+    enough: list[str] = []
     speaking = threading.Lock()
 
     def note(signum: int, frame: object) -> None:
@@ -90,13 +97,20 @@ def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str]
         try:
             assert child.stdout is not None
             for line in child.stdout:
-                tell(line.rstrip("\n"))
+                try:
+                    tell(line.rstrip("\n"))
+                except Enough as why:
+                    if not enough:  # a second note would kill it
+                        enough.append(str(why))
+                        notes.put(enough[0])
             child.wait()
         finally:
             notes.put(None)
             obey.join()
             ended = runner.finish()
     stopped = received and ended.exit_code and not runner.outlives
+    if enough and ended.exit_code and not received:
+        return replace(ended, reason=enough[0], pruned=True)
     return replace(ended, reason=f"stopped by {received[0]}") if stopped else ended
 
 

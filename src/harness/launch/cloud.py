@@ -200,6 +200,15 @@ def find(run: RunFolder) -> Cloud:
     return Cloud(made)
 
 
+def followed(run: RunFolder) -> bool:
+    """Whether another program follows the run's job."""
+    try:
+        os.close(_alone(run))
+    except PreparePlace:
+        return True
+    return False
+
+
 def _alone(run: RunFolder) -> int:
     """A lock that says: this program follows the run. It ends with the program, however that ends.
 

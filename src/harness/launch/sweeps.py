@@ -4,13 +4,14 @@ Each job is followed by a process of its own, `attach.py`, so each run folder is
 """
 
 import contextlib
+import json
 import queue
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -20,11 +21,12 @@ from harness.config import ROOT
 from harness.console import CLOUD, WORKER
 from harness.errors import HarnessError, ReadRecord
 from harness.folders import RunFolder
-from harness.launch import SIGNALS, Ended, answer, handling
+from harness.launch import SIGNALS, Ended, answer, cloud, handling
 from harness.launch.preflight import Away, agree, cost
 from harness.settings import Cloud, Config
 
 LOOK = 0.5  # seconds between two looks at what is said
+FOLLOWED = 2  # attach.py's exit code where another program follows the job
 
 
 @dataclass
@@ -37,14 +39,40 @@ class _Followed:
     words: IO[str]
     said: str = "sent"
 
+    def over(self) -> bool:
+        """Whether it has ended. Where another program follows the job, that one is waited for."""
+        if self.child.poll() == FOLLOWED and not self.run.record.exists():
+            if cloud.followed(self.run):
+                self.said = "another program follows it"
+                return False
+            again = _follow(self.run, self.label)
+            self.child, self.words = again.child, again.words
+        return self.child.poll() is not None
+
+    def code(self) -> int:
+        """Its exit code."""
+        if self.child.wait() == FOLLOWED and self.run.record.exists():
+            status = json.loads(self.run.record.read_text())["status"]
+            return 0 if status == "completed" else 1
+        return self.child.returncode
+
     def listen(self) -> None:
         """Take in what the process has printed since."""
         for line in self.words:
             self.said = _short(line) or self.said
 
 
-def burst(sweep: list[Config], say: Callable[[str], None]) -> list[int]:
-    """Check all, try one here, ask once, send all, follow all. The exit codes, in order.
+def burst(
+    sweep: list[Config],
+    say: Callable[[str], None],
+    begun: Sequence[str | None],
+    going: Sequence[RunFolder],
+    share: int,
+) -> list[int]:
+    """Check all, try one here, ask once, send all, follow all. The exit codes, in order; those of `going` come last.
+
+    `begun` names for each the run that it goes on from, if any; `going` are runs whose jobs are only to be followed.
+    Each job may cost a `share`-th of the cap.
 
     Raises:
         HarnessError: one of them cannot be sent: then none is, as far as that can be known before.
@@ -56,16 +84,16 @@ def burst(sweep: list[Config], say: Callable[[str], None]) -> list[int]:
             told.add(line)
             say(line)
 
-    made = [draft.make(shared(settings, len(sweep)), once) for settings in sweep]
-    if sweep[0].dry_run:
-        for each in made:
-            say(str(each))
-        return [0] * len(made)
+    made = [draft.make(shared(each, share), once, name) for each, name in zip(sweep, begun, strict=True)]
     places = [each.place for each in made if isinstance(each.place, Away)]
-    places[0].try_here(made[0].plan, made[0].files, made[0].data)
-    say(f"sweep     {len(made)} jobs; {_cap(sweep[0], places)}")
-    agree(sweep[0].yes)
-    followed: list[_Followed] = []
+    if made:
+        places[0].try_here(made[0].plan, made[0].files, made[0].data)
+        say(f"sweep     {len(made)} jobs; {_cap(sweep[0], places, share)}")
+        agree(sweep[0].yes)
+    configs = [vars(each.training) for each in sweep] + [run.planned().experiment.config for run in going]
+    followed = [_follow(run, _label(configs, run.planned().experiment.config)) for run in going]
+    for job in followed:
+        say(f"goes on   {job.label}: {job.run.path}")
     unsent: str | None = None
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with handling(lambda number, frame: notes.put(SIGNALS[signal.Signals(number)])):
@@ -81,14 +109,15 @@ def burst(sweep: list[Config], say: Callable[[str], None]) -> list[int]:
                 collect.collect(run, each.plan, Ended(1, unsent, run.job / "model", run.job / "output"))
                 say(f"not sent  {run.path.name}: {error}")
                 break
-            followed.append(_follow(run, _label(sweep, each.plan.experiment.config)))
+            followed.append(_follow(run, _label(configs, each.plan.experiment.config)))
             say(f"sent      {followed[-1].label}: {run.path}")
         _watch(followed, notes)
-    codes = [job.child.wait() for job in followed]
+    followed = followed[len(going) :] + followed[: len(going)]
+    codes = [job.code() for job in followed]
     for job, code in zip(followed, codes, strict=True):
         say(f"{console.outcome(code):9} {job.label}: {job.run.path}")
     if unsent is not None:
-        raise ReadRecord(f"{len(made) - len(followed)} of {len(made)} jobs were not sent: {unsent}")
+        raise ReadRecord(f"{len(made) + len(going) - len(followed)} of {len(made)} jobs were not sent: {unsent}")
     return codes
 
 
@@ -100,18 +129,20 @@ def shared(settings: Config, jobs: int) -> Config:
     return replace(settings, mode=replace(mode, max_usd=mode.max_usd / jobs))
 
 
-def _cap(settings: Config, places: list[Away]) -> str:
+def _cap(settings: Config, places: list[Away], share: int) -> str:
     mode = settings.mode
     assert isinstance(mode, Cloud)
     most = [place.budget.most for place in places]
     known = [each for each in most if each is not None]
     total = f"at most {sum(known):.2f} USD together" if len(known) == len(most) else "the price of some is unknown"
+    if share > len(places) and known:
+        total += f", and {share * sum(known) / len(known):.2f} USD for all {share} that the sweep may come to"
     return f"{total}; each: {cost(places[0].budget, mode)}"
 
 
-def _label(sweep: list[Config], config: dict[str, Any]) -> str:
+def _label(configs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
     """What tells a job from the others."""
-    varied = [name for name in config if len({getattr(each.training, name) for each in sweep}) > 1]
+    varied = [name for name in config if len({each[name] for each in configs}) > 1]
     return " ".join(f"{name}={config[name]}" for name in varied) or "one of equals"
 
 
@@ -131,7 +162,7 @@ def _follow(run: RunFolder, label: str) -> _Followed:
 def _watch(followed: list[_Followed], notes: "queue.SimpleQueue[str | None]") -> None:
     """The table, until all have ended; a signal stops all or leaves all, as it would one."""
     with _table(followed) as show:
-        while running := [each for each in followed if each.child.poll() is None]:
+        while running := [each for each in followed if not each.over()]:
             show()
             with contextlib.suppress(queue.Empty):
                 meant = answer(str(notes.get(timeout=LOOK)), notes)

@@ -1,0 +1,1 @@
+"""Sweeps: several trainings of one question, by a grid or by Optuna, gone on with where they broke off."""
