@@ -3,7 +3,7 @@
     python benchmarks/tune.py                     one sampler seed; about six minutes on two cores
     python benchmarks/tune.py --seeds 0,1,2
 
-Small real trainings (ResNet-8) on the bundled sample, in runs/, over learning rate, momentum and weight decay; nothing is
+Small real trainings (ResNet-8) on the bundled sample, over learning rate, momentum and weight decay; nothing is
 pruned, so both have the same budget. The last line is JSON:
     optuna, random   best validation accuracy, mean over the sampler seeds
 """
