@@ -4,12 +4,13 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check test check lock upgrade image push-image base-image venv torch crate clean
+.PHONY: help train repro-check retrain-check test check lock upgrade image push-image base-image venv torch crate clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make train        environment, data, then a ResNet on this machine; make train ARGS=\"epochs=2\""
 	@echo "make repro-check  the last run again, and whether it came to the same; ARGS as src/replay.py takes them"
+	@echo "make retrain-check  whether the model of new data beats the old one, on both test sets, and how sure that is"
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
 	@echo "make check        style and types"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
@@ -26,6 +27,9 @@ train: .venv/installed
 
 repro-check: .venv/installed
 	@$(IN_VENV) python src/replay.py last $(ARGS)
+
+retrain-check: .venv/installed
+	@$(IN_VENV) python src/retrain_check.py $(ARGS)
 
 test: .venv/installed crate
 	@$(IN_VENV) python -m pytest -n 3 --dist loadfile $(ARGS)

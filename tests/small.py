@@ -1,12 +1,13 @@
 """What the tests of training share: TensorFlow's environment, a small configuration, and data that can be learnt."""
 
+import mmap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness import environment, identity, sample
+from harness import cifar10, environment, identity, sample
 from harness.dataset import Dataset
 from harness.plan import DatasetId
 from harness.settings import Training
@@ -59,6 +60,31 @@ def dataset(count: int = 200) -> Dataset:
     """`count` training images, 50 to validate and 70 to test, in 4 classes."""
     parts = [part for seed, size in enumerate((count, 50, 70)) for part in images(size, seed=seed)]
     return Dataset(*parts, class_names=("ash", "beech", "cedar", "date"))
+
+
+def read(path: Path) -> tuple[Any, Any]:
+    """Images uint8 [n, 32, 32, 3] and labels int64 [n] of a batch file."""
+    with path.open("rb") as file:
+        content = mmap.mmap(-1, max(1, path.stat().st_size))
+        file.readinto(content)
+    pixels, labels = cifar10.batch(content, path.name, 10)
+    return np.ascontiguousarray(cifar10.nhwc(pixels)), labels.astype(np.int64)
+
+
+def content(name: str, pixels: Any, labels: Any) -> bytes:
+    """A batch file of such images."""
+    flat = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).reshape(len(labels), 3072))
+    return sample.batch_file(name, labels.tolist(), flat, [f"{number}.png" for number in range(len(labels))])
+
+
+def write_ten(folder: Path, source: Path | None, train: int, test: int) -> None:
+    """Ten classes: the first images of CIFAR-10 in the folder `source`, or noise whose colour tells the class."""
+    (folder / identity.BATCHES).mkdir()
+    for seed, (name, size) in enumerate(((identity.TRAIN[0], train), (identity.TEST, test))):
+        pixels, labels = read(source / name) if source else images(size, 10, seed)
+        (folder / name).write_bytes(content(name, pixels[:size], labels[:size]))
+    names = tuple(f"class{number}" for number in range(10))
+    (folder / identity.META).write_bytes(sample.meta_file(train, names))
 
 
 def write(folder: Path, count: int = 400) -> DatasetId:

@@ -28,9 +28,10 @@ IMPORTERS = {
     "comet_ml": ("harness/tracking/",),
     "rocrate": ("harness/crate.py",),
     "tensorflow": NUMERICS,
-    "keras": (*NUMERICS, "evaluate.py"),
+    "keras": (*NUMERICS, "evaluate.py", "harness/retrained.py"),
+    "scipy": ("harness/shift.py",),
 }
-PURE = ("plan", "record", "verdict")
+PURE = ("plan", "record", "verdict", "superiority")
 PURE_MAY_IMPORT = {*PURE, "errors"}
 # Bracketed letters keep the patterns from matching this file.
 REGISTRIES = (

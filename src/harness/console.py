@@ -5,7 +5,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ NATIVE = re.compile(
     r"|.*algo-\d\S* exited with code|.*Aborting on container"
 )
 
+CELL = 60  # characters of a table's cell at most
 WORKER = "worker "  # how the worker's first line begins
 CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
 BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
@@ -136,6 +137,26 @@ class Listener:
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + PLAIN_SECONDS
             say(f"training  {epoch}, step {step} of {steps}, {left}")
+
+
+def table(title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows of cells under a title, in columns; long cells are cut."""
+    say(f"\n{title}")
+    widths = [min(CELL, max(len(row[at]) for row in rows)) for at in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [cell if len(cell) <= CELL else f"{cell[: CELL - 1]}…" for cell in row]
+        say("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def difference(lines: Sequence[str]) -> None:
+    """A unified diff, in colours at a terminal."""
+    if lines and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console().print(Syntax("\n".join(lines), "diff", background_color="default"))
+    elif lines:
+        say("\n".join(lines))
 
 
 def duration(seconds: float) -> str:

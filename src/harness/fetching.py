@@ -4,7 +4,9 @@ Whichever way they come, they are verified before they stand in data/, and data.
 """
 
 import fcntl
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -67,6 +69,22 @@ def pinned(root: Path) -> str:
     if path != "data" or not isinstance(pin, str) or len(pin) != 36 or not pin.endswith(".dir"):
         raise RepairData(f"{DOCUMENT} does not pin the folder data", command=f"git checkout -- {DOCUMENT}")
     return pin
+
+
+def pinned_at(root: Path, revision: str) -> str:
+    """The directory hash in data.dvc as of a commit, branch or tag.
+
+    Raises:
+        PreparePlace: git does not have it there.
+    """
+    command = ["git", "-C", str(root), "show", f"{revision}:./{DOCUMENT}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    found = re.search(r"(?m)^\s*-?\s*md5: ([0-9a-f]{32}\.dir)$", done.stdout) if done and not done.returncode else None
+    if found is None or revision.startswith("-"):
+        raise PreparePlace(
+            f"{revision} has no {DOCUMENT}", legal="a commit, branch or tag", command=f"git log {DOCUMENT}"
+        )
+    return found[1]
 
 
 def expected(root: Path, official: Published = OFFICIAL) -> Obtained:
