@@ -26,6 +26,7 @@ IMPORTERS = {
     "boto3": ("harness/aws/", "harness/launch/", "harness/companion.py"),
     "botocore": ("harness/aws/", "harness/launch/"),
     "comet_ml": ("harness/tracking/",),
+    "plotly": ("harness/report/",),
     "rocrate": ("harness/crate.py",),
     "tensorflow": NUMERICS,
     "keras": (*NUMERICS, "evaluate.py", "harness/retrained.py"),

@@ -1,0 +1,57 @@
+"""The report as one HTML file: data, charts and their library inside, nothing fetched."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import atomic
+from harness.errors import PreparePlace
+
+WEB = Path(__file__).parent / "web"
+SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js")  # in the order in which they load
+
+
+def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> str:
+    """The whole page. A live one asks its server for news; any other may reach nothing, and its policy says so."""
+    from plotly.offline import get_plotlyjs
+
+    made = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    parts = {
+        "CONNECT": "'self'" if live else "'none'",
+        "STYLE": _text("style.css"),
+        "DATA": embedded({**table, "live": live, "made": made}),
+        "PLOTLY": get_plotlyjs().replace("</script", "<\\/script"),
+        "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
+    }
+    html = _text("page.html")
+    for name, part in parts.items():
+        before, mark, after = html.partition(f"{{{{{name}}}}}")
+        assert mark, f"page.html has no place for {name}"
+        html = before + part + after
+    return html
+
+
+def embedded(value: Any) -> str:
+    """JSON that may stand in a <script>: nothing that a run says can end it."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def write(target: Path, html: str) -> None:
+    """Put the page under its name, whole.
+
+    Raises:
+        PreparePlace: it cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(target, html)
+    except OSError as error:
+        raise PreparePlace(
+            f"{target} cannot be written: {error.strerror}", command="python src/report.py output=PATH.html"
+        ) from error
+
+
+def _text(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")

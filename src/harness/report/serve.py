@@ -1,0 +1,132 @@
+"""The report on loopback, up to date while runs go on. Nothing but this machine is listened to."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.errors import ChangeSetting, PreparePlace
+from harness.folders import RunFolder
+from harness.report import page, rows
+
+LOOPBACK = "127.0.0.1"
+WATCHED = ("plan.json", "record.json", "metrics.csv", "verdict.json")
+Differences = Callable[[str, str], list[str]]
+Seen = tuple[tuple[int, int], ...]  # (mtime in ns, size) of each of them
+
+
+class Source:
+    """The table of a folder of runs; a run is read again when one of its files has changed."""
+
+    def __init__(self, runs: Path, differences: Differences | None = None) -> None:
+        self.runs, self.differences = runs, differences
+        self._known: dict[Path, tuple[Seen, rows.Kept | str]] = {}
+        self._lock = threading.Lock()
+
+    def table(self) -> dict[str, Any]:
+        """As `rows.table`."""
+        with self._lock:
+            known = {}
+            for path in sorted(each.parent for each in self.runs.glob("*/plan.json")):
+                seen = tuple(_stamp(path / name) for name in WATCHED)
+                before = self._known.get(path)
+                known[path] = before if before and before[0] == seen else (seen, _read(path))
+            self._known = known
+        found = [each for _, each in known.values()]
+        return rows.table(
+            [each for each in found if isinstance(each, rows.Kept)],
+            [each for each in found if isinstance(each, str)],
+            self.differences,
+        )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+        return found.st_mtime_ns, found.st_size
+    except OSError:
+        return 0, 0
+
+
+def _read(path: Path) -> rows.Kept | str:
+    try:
+        return rows.kept(catalog.read(RunFolder(path)))
+    except PreparePlace as error:
+        return error.what
+
+
+class Handler(BaseHTTPRequestHandler):
+    """`/` is the page, `/runs.json` its data, with 304 where nothing has changed."""
+
+    source: Source
+    hosts: tuple[str, ...]
+
+    def do_GET(self) -> None:
+        if self.headers.get("Host") not in self.hosts:  # a page of elsewhere whose name now leads here
+            self._answer(403, "text/plain", b"this report answers to 127.0.0.1 alone\n")
+        elif self.path == "/":
+            self._answer(200, "text/html; charset=utf-8", page.assemble(self.source.table(), live=True).encode())
+        elif self.path == "/runs.json":
+            body = json.dumps(self.source.table(), allow_nan=False, separators=(",", ":")).encode()
+            tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+            if self.headers.get("If-None-Match") == tag:
+                self._answer(304, "application/json", b"", tag)
+            else:
+                self._answer(200, "application/json", body, tag)
+        elif self.path == "/favicon.ico":
+            self._answer(204, "image/x-icon", b"")
+        else:
+            self._answer(404, "text/plain", b"there are / and /runs.json\n")
+
+    def _answer(self, status: int, kind: str, body: bytes, tag: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        if tag:
+            self.send_header("ETag", tag)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):  # the reader has left
+            return
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the terminal is for what a person must know."""
+
+
+def server(runs: Path, port: int, differences: Differences | None = None) -> ThreadingHTTPServer:
+    """A server that is bound and waits for `serve_forever`; port 0 takes any that is free.
+
+    Raises:
+        ChangeSetting: the port is taken or may not be used.
+    """
+    handler = type("Bound", (Handler,), {"source": Source(runs, differences), "hosts": ()})
+    try:
+        made = ThreadingHTTPServer((LOOPBACK, port), handler)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ChangeSetting(
+            f"port={port}: {reason}", legal="a free port, or 0 for any", command="python src/report.py serve port=0"
+        ) from error
+    made.daemon_threads = True
+    handler.hosts = (f"{LOOPBACK}:{made.server_port}", f"localhost:{made.server_port}")  # type: ignore[attr-defined]
+    return made
+
+
+def forever(runs: Path, port: int, say: Callable[[str], None], differences: Differences | None = None) -> None:
+    """Serve until Ctrl-C."""
+    made = server(runs, port, differences)
+    try:
+        say(f"report    http://{LOOPBACK}:{made.server_port}/ (Ctrl-C ends it)")
+        made.serve_forever(poll_interval=0.2)
+    except KeyboardInterrupt:
+        say("ended")
+    finally:
+        made.server_close()

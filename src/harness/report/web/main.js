@@ -1,0 +1,172 @@
+"use strict";
+// Puts it together: one state, one render, and what people do to it.
+
+const $ = (id) => document.getElementById(id);
+const raw = JSON.parse($("data").textContent);
+let data = indexed(raw), view = readView(location.hash), passes = () => true, context = null, allRows = false, printing = false, complaint;
+const stale = new Set(), seen = new Set();
+const system = matchMedia("(prefers-color-scheme: dark)"), printed = matchMedia("print");
+let theme = null; // as the system has it, until a person says otherwise
+
+function dark() { return !printing && (theme ? theme === "dark" : system.matches); }
+
+function compile() {
+  try {
+    passes = parseFilter(view.filter, data.columns);
+    clearTimeout(complaint);
+    $("complaint").textContent = "";
+    $("filter").removeAttribute("aria-invalid");
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    $("filter").setAttribute("aria-invalid", "true");
+    clearTimeout(complaint); // half a word is no mistake yet
+    complaint = setTimeout(() => { $("complaint").textContent = error.message; }, 500);
+    return false;
+  }
+  return true;
+}
+
+function render() {
+  document.documentElement.dataset.theme = dark() ? "dark" : "light";
+  $("theme").textContent = dark() ? "Light" : "Dark";
+  const { rows, outside } = chosen(data, view, passes), units = unitsOf(data, view, rows), look = style(dark());
+  context = { data, view, units, outside, look, highlighted: highlight(data, view, units, look.palette), width: printing ? 660 : undefined };
+  const groups = view.grouped ? ` in ${units.length} ${units.length === 1 ? "experiment" : "experiments"}` : "";
+  $("count").textContent = `${rows.length} of ${data.count} runs${groups}`;
+  CHARTS.forEach((chart) => stale.add(chart.id));
+  fillChips(context);
+  drawSeen();
+  fillTable(context, allRows);
+}
+
+function drawSeen() {
+  const first = !performance.getEntriesByName("first-chart").length;
+  for (const chart of CHARTS) {
+    if (!stale.has(chart.id) || !(printing || seen.has(chart.id))) continue;
+    stale.delete(chart.id);
+    const done = chart.draw(context);
+    if (first && chart.id === "curves") (done ?? Promise.resolve()).then(() => performance.mark("first-chart"));
+    listen($(chart.id), chart.id);
+  }
+}
+
+function listen(node, id) {
+  if (node.heard || !node.on) return;
+  node.heard = true;
+  if (id === "parallel") node.on("plotly_selected", (event) => { if (event?.range) change({ brush: { ...view.brush, ...ranges(data, view, event.range) } }); });
+  else node.on("plotly_click", (event) => { const key = event.points[0]?.customdata; if (key) toggle("pinned", key); });
+}
+
+function change(some, filtered = false) {
+  view = { ...view, ...some };
+  const said = writeView(view);
+  history.replaceState(null, "", said ? `#${said}` : location.pathname + location.search);
+  if (filtered && !compile()) return; // the last filter that could be read stays
+  render();
+  performance.mark("rendered");
+}
+
+const runsOf = (key) => (view.grouped ? context.units.find((unit) => unit.key === key)?.rows.map((row) => data.value("run", row)) ?? [] : [key]);
+
+function toggle(list, key) {
+  const runs = runsOf(key), has = runs.some((run) => view[list].includes(run));
+  change({ [list]: has ? view[list].filter((run) => !runs.includes(run)) : [...view[list], ...runs] });
+}
+
+function refocus(what, key, index) {
+  const tools = [...document.querySelectorAll(`[data-do="${what}"]`)];
+  (tools.find((each) => each.dataset.key === key) ?? tools[Math.min(index, tools.length - 1)] ?? $("filter")).focus({ preventScroll: true });
+}
+
+function fillControls() {
+  const names = [...data.columns.keys()];
+  $("metric").replaceChildren(...["accuracy", "loss", ...data.metrics].map((name) => make("option", name.replace("_", " "), { value: name })));
+  $("range-column").replaceChildren(...names.filter((name) => data.columns.get(name).kind === "number").map((name) => make("option", name, { value: name })));
+  $("range-column").value = "accuracy";
+  $("column-names").textContent = names.join(", ");
+  $("made").textContent = data.live ? "live" : `as of ${data.made}`;
+  fillVersions(data);
+}
+
+function showView() {
+  if (!data.columns.has(view.sort)) view.sort = "run";
+  if (!["accuracy", "loss", ...data.metrics].includes(view.metric)) view.metric = "accuracy";
+  $("filter").value = view.filter;
+  $("metric").value = view.metric;
+  $("grouped").checked = view.grouped;
+  $("all-columns").checked = view.all;
+  if (!compile()) passes = () => true;
+}
+
+function replaceData(table) {
+  const active = document.activeElement?.dataset?.do, key = document.activeElement?.dataset?.key;
+  data = indexed({ ...table, live: true });
+  const metric = $("range-column").value;
+  fillControls();
+  $("range-column").value = metric;
+  compile();
+  render();
+  if (active) refocus(active, key, 0);
+}
+
+async function poll(tag) {
+  try {
+    const answer = await fetch("runs.json", { cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
+    if (answer.status === 200) { tag = answer.headers.get("ETag"); replaceData(await answer.json()); }
+    $("made").textContent = "live";
+  } catch { $("made").textContent = "the server is gone; this is what it last said"; }
+  setTimeout(poll, 2000, tag);
+}
+
+$("filter").addEventListener("input", (event) => { performance.mark("filter"); change({ filter: event.target.value }, true); performance.measure("filtering", "filter"); });
+$("metric").addEventListener("change", (event) => change({ metric: event.target.value }));
+$("grouped").addEventListener("change", (event) => change({ grouped: event.target.checked }));
+$("all-columns").addEventListener("change", (event) => change({ all: event.target.checked }));
+$("reset").addEventListener("click", () => { view = readView(""); showView(); change({}); });
+$("theme").addEventListener("click", () => { theme = dark() ? "light" : "dark"; render(); });
+$("more").addEventListener("click", () => { allRows = true; fillTable(context, true); document.querySelector("#table .scroll").focus(); });
+$("skip").addEventListener("click", (event) => { event.preventDefault(); $("table").focus(); $("table").scrollIntoView(); });
+$("controls").addEventListener("submit", (event) => event.preventDefault());
+$("range").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("range-column").value, axis = axisOf(data, name), of = (id, end) => ($(id).value.trim() === "" ? end : Number($(id).value));
+  const low = of("range-low", axis.low), high = of("range-high", axis.high);
+  for (const [id, value] of [["range-low", low], ["range-high", high]]) $(id).toggleAttribute("aria-invalid", !Number.isFinite(value));
+  if (Number.isFinite(low) && Number.isFinite(high)) change({ brush: { ...view.brush, [name]: [Math.min(low, high), Math.max(low, high)] } });
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.sort) {
+    const name = button.dataset.sort;
+    change({ sort: name, down: view.sort === name ? !view.down : data.columns.get(name).kind === "number" });
+    document.querySelector(`[data-sort="${name}"]`).focus({ preventScroll: true });
+    return;
+  }
+  const { do: what, key } = button?.dataset ?? {};
+  if (!what) return;
+  const index = [...document.querySelectorAll(`[data-do="${what}"]`)].indexOf(button);
+  if (what === "pin") toggle("pinned", key);
+  if (what === "hide") toggle("hidden", key);
+  if (what === "show") change({ hidden: view.hidden.filter((run) => run !== key) });
+  if (what === "show-all") change({ hidden: [] });
+  if (what === "unpin-all") change({ pinned: [] });
+  if (what === "unbrush") { const { [key]: gone, ...brush } = view.brush; change({ brush }); }
+  refocus(what, key, index);
+});
+addEventListener("hashchange", () => { view = readView(location.hash); showView(); render(); });
+system.addEventListener("change", render);
+const print = (now) => { if (printing !== now) { printing = now; render(); } };
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(false));
+printed.addEventListener("change", (event) => print(event.matches));
+
+const watch = new IntersectionObserver((entries) => {
+  for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+  if (context) drawSeen();
+}, { rootMargin: "80px" });
+fillControls();
+showView();
+seen.add("curves");
+render();
+CHARTS.forEach((chart) => watch.observe($(chart.id)));
+if (data.live) poll(null);

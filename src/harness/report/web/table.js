@@ -1,0 +1,103 @@
+"use strict";
+// The table of units, the chips above it, and the data sets below.
+
+const ROWS = 60; // shown at first
+const FIRST = ["accuracy", "validation_accuracy"], LAST = ["minutes", "usd", "sweep"];
+
+function make(tag, text, more = {}) {
+  const node = document.createElement(tag);
+  if (text !== undefined && text !== null) node.textContent = text;
+  for (const [name, value] of Object.entries(more)) if (value !== undefined) node.setAttribute(name, value);
+  return node;
+}
+
+function tableColumns(data, view) {
+  const told = (name) => data.columns.has(name) && data.columns.get(name).values.some((value) => value !== null);
+  if (view.all) return [...data.columns.keys()].filter((name) => name !== "run" && name !== "replayed");
+  return [...FIRST, ...data.varying.filter((name) => !(view.grouped && name === "seed")), ...LAST].filter(told);
+}
+
+function cell(data, unit, name) {
+  const column = data.columns.get(name), node = make("td", undefined, { class: column.kind === "number" ? "number" : undefined });
+  if (unit.rows.length > 1 && column.kind === "number") {
+    const sd = spread(data, unit, name);
+    node.textContent = shown(mean(data, unit, name));
+    if (sd) node.append(make("span", ` ± ${Number(sd.toPrecision(2))}`, { class: "sd" }));
+    return node;
+  }
+  const values = [...new Set(unit.rows.map((row) => data.value(name, row)))];
+  node.textContent = values.length > 1 ? (OWN.has(name) ? "" : `${values.length} values`) : FIRST.includes(name) && values[0] !== null ? values[0].toFixed(4) : shown(values[0]);
+  return node;
+}
+
+function tool(word, what, key, label, pressed) {
+  return make("button", word, { type: "button", class: "tool", "data-do": what, "data-key": key, "aria-pressed": pressed, "aria-label": `${word} ${label}` });
+}
+
+function fillTable({ data, view, units }, all) {
+  const names = tableColumns(data, view), table = document.querySelector("#table table");
+  const head = make("tr");
+  head.append(make("td", "", { "aria-hidden": "true" }));
+  for (const name of ["run", ...names]) {
+    const number = data.columns.get(name).kind === "number", sorted = view.sort === name;
+    const th = make("th", undefined, { scope: "col", class: number ? "number" : undefined, "aria-sort": sorted ? (view.down ? "descending" : "ascending") : "none" });
+    th.append(make("button", `${name === "run" && view.grouped ? "experiment" : name}${sorted ? (view.down ? " ↓" : " ↑") : ""}`, { type: "button", "data-sort": name }));
+    head.append(th);
+  }
+  table.tHead.replaceChildren(head);
+  const body = document.createDocumentFragment();
+  for (const unit of all ? units : units.slice(0, ROWS)) {
+    const row = make("tr", undefined, { class: unit.pinned ? "pinned" : undefined, "data-key": unit.key });
+    const name = view.grouped ? `${label(data, view, unit)} (${unit.rows.length} ${unit.rows.length === 1 ? "run" : "runs"})` : unit.key;
+    const tools = make("td"), head = make("th", undefined, { scope: "row" }), swatch = make("span", "", { class: "swatch" });
+    tools.append(tool("Pin", "pin", unit.key, name, unit.pinned), tool("Hide", "hide", unit.key, name));
+    if (unit.color) swatch.style.background = unit.color;
+    head.append(swatch, `${name} `);
+    for (const [word, kind] of marks(data, unit)) head.append(make("span", word, { class: `mark ${kind}`, title: kind === "bad" ? data.value("reason", unit.rows[0]) ?? undefined : undefined }));
+    row.append(tools, head);
+    for (const name of names) row.append(cell(data, unit, name));
+    body.append(row);
+  }
+  table.tBodies[0].replaceChildren(body);
+  const more = document.getElementById("more");
+  more.hidden = all || units.length <= ROWS;
+  more.textContent = `Show all ${units.length}`;
+}
+
+function fillChips({ data, view }) {
+  const chips = document.getElementById("chips"), items = [];
+  const chip = (text, what, key, label) => { const item = make("li"); item.append(make("button", `${text} ×`, { type: "button", "data-do": what, "data-key": key, "aria-label": label })); items.push(item); };
+  for (const [name, [low, high]] of Object.entries(view.brush)) {
+    if (!data.columns.has(name)) continue;
+    const axis = axisOf(data, name), words = axis.words?.filter((_, i) => i >= low && i <= high);
+    const range = words ? words.join(", ") || "none" : `${shown(low)} to ${shown(high)}`;
+    chip(`${name}: ${range}`, "unbrush", name, `Remove the range of ${name}: ${range}`);
+  }
+  for (const run of view.hidden.slice(0, 5)) chip(`hidden ${run}`, "show", run, `Show ${run} again`);
+  if (view.hidden.length > 1) chip(`all ${view.hidden.length} hidden`, "show-all", "", `Show all ${view.hidden.length} hidden runs again`);
+  if (view.pinned.length) chip(`${view.pinned.length} pinned`, "unpin-all", "", `Unpin all ${view.pinned.length} runs`);
+  chips.replaceChildren(...items);
+}
+
+function fillVersions(data) {
+  const table = document.querySelector("#versions table"), head = make("tr"), body = [];
+  for (const word of ["data set", "version", "MB", "runs", "first used"]) head.append(make("th", word, { scope: "col" }));
+  const lines = [];
+  for (const version of data.versions) {
+    const row = make("tr"), name = make("th", `${version.name} `, { scope: "row" });
+    if (version.sample) name.append(make("span", "sample data", { class: "mark warn" }));
+    row.append(name, make("td", version.hash), make("td", (version.size / 1e6).toFixed(1)), make("td", version.runs), make("td", String(version.first).slice(0, 16).replace("T", " ")));
+    body.push(row);
+    if (version.lines.length) {
+      const list = make("ul");
+      list.append(...version.lines.map((line) => make("li", line)));
+      lines.push(make("h3", `${version.name} ${version.hash.slice(0, 12)}, against the version before it`), list);
+    }
+  }
+  table.tHead.replaceChildren(head);
+  table.tBodies[0].replaceChildren(...body);
+  document.getElementById("differences").replaceChildren(...lines);
+  const left = document.getElementById("unreadable");
+  left.hidden = !data.unreadable.length;
+  left.querySelector("ul").replaceChildren(...data.unreadable.map((line) => make("li", line)));
+}

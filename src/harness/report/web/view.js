@@ -1,0 +1,38 @@
+"use strict";
+// What is shown, as a plain object, and as the address's hash: only what differs from the defaults is written.
+
+const DEFAULTS = Object.freeze({ filter: "", sort: "accuracy", down: true, metric: "accuracy", grouped: false, all: false, hidden: [], pinned: [], brush: {} });
+
+function readView(hash) {
+  const view = { ...DEFAULTS, hidden: [], pinned: [], brush: {} };
+  const asked = new URLSearchParams(hash.replace(/^#/, ""));
+  const list = (name) => (asked.get(name) ?? "").split(",").filter(Boolean);
+  view.filter = asked.get("filter") ?? "";
+  const sort = asked.get("sort");
+  if (sort) { view.down = sort.startsWith("-"); view.sort = sort.replace(/^-/, ""); }
+  view.metric = asked.get("metric") ?? DEFAULTS.metric;
+  view.grouped = asked.has("grouped");
+  view.all = asked.has("all");
+  view.hidden = list("hidden");
+  view.pinned = list("pinned");
+  for (const part of (asked.get("brush") ?? "").split(";").filter(Boolean)) {
+    const [name, range] = part.split("=");
+    const [low, high] = (range ?? "").split("..").map(Number);
+    if (Number.isFinite(low) && Number.isFinite(high)) view.brush[name] = [low, high];
+  }
+  return view;
+}
+
+function writeView(view) {
+  const said = new URLSearchParams();
+  if (view.filter.trim()) said.set("filter", view.filter);
+  if (view.sort !== DEFAULTS.sort || view.down !== DEFAULTS.down) said.set("sort", (view.down ? "-" : "") + view.sort);
+  if (view.metric !== DEFAULTS.metric) said.set("metric", view.metric);
+  if (view.grouped) said.set("grouped", "1");
+  if (view.all) said.set("all", "1");
+  if (view.hidden.length) said.set("hidden", view.hidden.join(","));
+  if (view.pinned.length) said.set("pinned", view.pinned.join(","));
+  const brush = Object.entries(view.brush).map(([name, [low, high]]) => `${name}=${low}..${high}`);
+  if (brush.length) said.set("brush", brush.join(";"));
+  return said.toString();
+}
