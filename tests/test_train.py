@@ -69,7 +69,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def runs(project: Path) -> list[Path]:
-    return sorted((project / "runs").iterdir()) if (project / "runs").exists() else []
+    """What is there beside what sweeps leave."""
+    found = sorted((project / "runs").iterdir()) if (project / "runs").exists() else []
+    return [path for path in found if path.name not in ("sweeps", "multirun.yaml")]
 
 
 def record_of(run: Path) -> record.RunRecord:
