@@ -45,7 +45,9 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
                     console.say("\n".join(f"  {line}" for line in shift.lines(ROOT, old, new)))
                 for old_run, new_run in itertools.pairwise(found):
                     console.difference(comparison.code(old_run, new_run))
-        if best := comparison.better(found, original.band(runs, found[0].plan.experiment)):
+        record = found[0].record
+        band = original.band(runs, found[0].plan.experiment, record.results if record else None)
+        if best := comparison.better(found, band):
             console.say(f"\nbest      {best}")
     return 0
 

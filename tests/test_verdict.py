@@ -119,10 +119,18 @@ def test_equal_weights_that_count_otherwise_on_one_machine_are_not_called_identi
 
 
 def test_the_band_rests_on_the_experiments_own_seeds_where_there_are_enough():
-    few, enough = verdict.band([0.5, 0.6]), verdict.band([0.50, 0.51, 0.52, 0.51, 0.51])
+    few, enough = verdict.band([0.5, 0.6], None), verdict.band([0.50, 0.51, 0.52, 0.51, 0.51], None)
     assert few.width == pytest.approx(verdict.WIDTH * verdict.SPREAD)
     assert enough.width == pytest.approx(verdict.WIDTH * 0.0070711, rel=1e-4)
     assert "5 seeds" in enough.basis
+
+
+def test_few_test_images_widen_the_band():
+    results = ORIGINAL.results  # 100 test images, half of them right
+    assert verdict.band([], results).width == pytest.approx(verdict.WIDTH * 0.05)
+    assert "100 test images" in verdict.band([], results).basis
+    many = dataclasses.replace(results, test_images=10**6)
+    assert verdict.band([], many).width == pytest.approx(verdict.WIDTH * verdict.SPREAD)
 
 
 def test_a_verdict_survives_json():

@@ -55,7 +55,7 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
     """
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE))
     installed = {name: _version(name) for name in locked}
-    cpu, flags = _cpu()
+    cpu, flags = processor()
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -96,7 +96,7 @@ def _version(name: str) -> str | None:
         return None  # a marker excludes it here, or it is missing; TensorFlow's import tells
 
 
-def _cpu() -> tuple[str | None, list[str] | None]:
+def processor() -> tuple[str | None, list[str] | None]:
     """Model name and sorted flags: Linux's /proc/cpuinfo; elsewhere what Python knows."""
     info = Path("/proc/cpuinfo")
     if not info.exists():

@@ -19,7 +19,7 @@ from harness.catalog import Past
 from harness.errors import ChangeSetting, PreparePlace
 from harness.folders import RunFolder
 from harness.plan import Experiment, dumps, experiment_id, from_json
-from harness.record import RunRecord
+from harness.record import Results, RunRecord
 from harness.verdict import Band, Verdict
 
 LEGAL = "a run's folder, id or Comet key, `last`, an exported archive, a Comet archive, a plan.json"
@@ -125,20 +125,20 @@ def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
     except (OSError, ValueError):
         rows = ((), ())
     changes = list(differences(kept.code, run.code)) if kept.code.exists() else []
-    found = verdict.judge(original, record, rows, changes, band(run.path.parent, original.experiment))
+    found = verdict.judge(original, record, rows, changes, band(run.path.parent, original.experiment, original.results))
     atomic.write(run.verdict, dumps(found))
     return found
 
 
-def band(runs: Path, experiment: Experiment) -> Band:
-    """The band of an experiment, from the completed runs that differ from it in their seed alone."""
+def band(runs: Path, experiment: Experiment, results: Results | None) -> Band:
+    """The band of an experiment with such results, from the completed runs that differ from it in their seed alone."""
     of_seed: dict[object, float] = {}
     for each in catalog.everything(runs)[0]:
         other = each.plan.experiment
         alike = dataclasses.replace(other, config={**other.config, "seed": experiment.config["seed"]}) == experiment
         if alike and each.record and each.record.results and each.status == "completed":
             of_seed[other.config["seed"]] = each.record.results.test_accuracy
-    return verdict.band(list(of_seed.values()))
+    return verdict.band(list(of_seed.values()), results)
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:

@@ -67,7 +67,8 @@ def test_sets(root: Path, pair: Pair, say: Callable[[str], None]) -> dict[str, I
 
 def judge(runs: Path, pair: Pair, sets: dict[str, Images]) -> dict[str, Claim]:
     """Which model is better on each test set. TensorFlow's environment must be set before."""
-    band = original.band(runs, pair.new.plan.experiment)
+    record = pair.new.record
+    band = original.band(runs, pair.new.plan.experiment, record.results if record else None)
     right = {name: (_right(pair.old, *images), _right(pair.new, *images)) for name, images in sets.items()}
     return {
         name: superiority.claim(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.plan import Experiment
-from harness.record import RunRecord
+from harness.record import Results, RunRecord
 
 SCHEMA = 1
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
-SPREAD = 0.01  # test accuracy, standard deviation over seeds; docs/reproducibility.md says of what
+SPREAD = 0.0045  # test accuracy, standard deviation over seeds; docs/reproducibility.md says of what
 ENOUGH = 5  # seeds whose own spread is taken instead
 WIDTH = 3 * math.sqrt(2)  # two runs of one distribution lie within it 99.7 times in 100
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
@@ -49,11 +49,19 @@ class Verdict:
     band: Band
 
 
-def band(accuracies: Sequence[float]) -> Band:
-    """The band of an experiment from test accuracies of its own over seeds, or the measured one where they are few."""
+def band(accuracies: Sequence[float], results: Results | None) -> Band:
+    """The band of an experiment from test accuracies of its own over seeds.
+
+    Where they are few it rests on the measured spread, or on that of counting as many test images, the standard
+    deviation of a binomial, where that is larger: a few hundred images cannot tell accuracies as well as 10,000.
+    """
     if len(accuracies) >= ENOUGH:
         spread = statistics.stdev(accuracies)
         return Band(WIDTH * spread, f"this experiment over {len(accuracies)} seeds, standard deviation {spread:.4f}")
+    p = results.test_accuracy if results else 0.0
+    counted = math.sqrt(p * (1 - p) / results.test_images) if results else 0.0
+    if results and counted > SPREAD:
+        return Band(WIDTH * counted, f"a standard deviation of {counted:.4f} for {results.test_images} test images")
     return Band(WIDTH * SPREAD, f"a standard deviation over seeds of {SPREAD} (docs/reproducibility.md)")
 
 

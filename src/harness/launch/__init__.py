@@ -4,6 +4,7 @@ import contextlib
 import queue
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,15 +80,15 @@ def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str]
     enough: list[str] = []
     speaking = threading.Lock()
 
-    def note(signum: int, frame: object) -> None:
-        received.append(SIGNALS[signal.Signals(signum)])
-        notes.put(received[-1])
+    def note(name: str) -> None:
+        received.append(name)
+        notes.put(name)
 
     def tell(line: str) -> None:
         with speaking:
             listen(line)
 
-    with handling(note):
+    with hearing(note):
         try:
             child = runner.start(run, dataset)
         except (OSError, HarnessError) as error:
@@ -166,12 +167,31 @@ def answer(wanted: str, notes: "queue.SimpleQueue[str | None]") -> str:
 
 
 @contextlib.contextmanager
-def handling(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Take the signals that ask for an end; one that is ignored (nohup, a background job) stays so."""
+def hearing(heard: Callable[[str], None]) -> Iterator[None]:
+    """Take the signals that ask for an end: `heard` is told each one's name, in a thread of its own.
+
+    One that is ignored (nohup, a background job) stays so. Python runs a handler only between two steps of the main
+    thread, which may just have begun to wait for the worker's next line; its wakeup socket hears of a signal at once.
+    """
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+
+    def listen() -> None:
+        while number := ear.recv(1):
+            if number[0] in SIGNALS:
+                heard(SIGNALS[signal.Signals(number[0])])
+
+    listening = threading.Thread(target=listen, daemon=True)
+    listening.start()
+    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
     taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    previous = [(number, signal.signal(number, handler)) for number in taken]
+    previous = [(number, signal.signal(number, lambda *_: None)) for number in taken]
     try:
         yield
     finally:
         for number, restored in previous:
             signal.signal(number, restored)
+        signal.set_wakeup_fd(before)
+        mouth.close()
+        listening.join()
+        ear.close()

@@ -21,7 +21,7 @@ from harness.config import ROOT
 from harness.console import CLOUD, WORKER
 from harness.errors import HarnessError, ReadRecord
 from harness.folders import RunFolder
-from harness.launch import SIGNALS, Ended, answer, cloud, handling
+from harness.launch import Ended, answer, cloud, hearing
 from harness.launch.preflight import Away, agree, cost
 from harness.settings import Cloud, Config
 
@@ -96,7 +96,7 @@ def burst(
         say(f"goes on   {job.label}: {job.run.path}")
     unsent: str | None = None
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    with handling(lambda number, frame: notes.put(SIGNALS[signal.Signals(number)])):
+    with hearing(notes.put):
         for each, place in zip(made, places, strict=True):
             runner = place.upload(each.files, each.data)
             run = each.stage()
