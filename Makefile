@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test check lock upgrade image push-image base-image venv torch crate clean
+.PHONY: help train repro-check retrain-check test check figures lock upgrade image push-image base-image venv torch crate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make retrain-check  whether the model of new data beats the old one, on both test sets, and how sure that is"
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
 	@echo "make check        style and types"
+	@echo "make figures      the tables and pictures of README and docs; make figures ARGS=\"tune\" measures that one anew"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
 	@echo "make push-image   the same with CUDA, into your AWS registry; KIND=cpu without; docs/cloud.md says what it needs"
@@ -38,6 +39,9 @@ check: .venv/installed
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy --strict src
+
+figures: .venv/installed
+	@$(IN_VENV) python tools/figures.py $(ARGS)
 
 venv: .venv/installed
 	@echo "Environment: .venv is ready."

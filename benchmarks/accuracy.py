@@ -9,6 +9,7 @@ speed, measured in the same call, puts into the minutes that the longest of ours
 its peak rates counts, by test accuracy: that is in its favour.
 The last line is JSON:
     ours     mean test accuracy over the seeds (each run is one of the harness's, with its record)
+    n        seeds
     spread   largest minus smallest
     torch    best test accuracy over the peak rates
     minutes  wall time of the longest of ours, from enter to the last line
@@ -49,6 +50,7 @@ def main() -> None:
     accuracies = [accuracy for accuracy, _ in mine]
     found = {
         "ours": round(statistics.mean(accuracies), 4),
+        "n": len(mine),
         "spread": round(max(accuracies) - min(accuracies), 4),
         "torch": max(theirs),
         "minutes": round(minutes, 1),

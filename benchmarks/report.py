@@ -1,7 +1,7 @@
 """What the report takes, in headless Chromium: a JSON line with the file's MB, the first chart and a filter.
 
-    python benchmarks/report.py             1,000 generated runs
-    python benchmarks/report.py RUNS        and the newest 10 runs of a folder
+    python benchmarks/report.py             1,000 generated runs and the newest 10 of runs/
+    python benchmarks/report.py RUNS        and the newest 10 of another folder
 
 `first_chart_s` is from the beginning of the navigation until the learning curves are drawn; `filter_ms` from a key
 until every chart on a screen of 1280 x 800 and the table show the filter's runs. Each is [least, median] of several.
@@ -60,4 +60,4 @@ def main(runs: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:] or [str(ROOT / "runs")])

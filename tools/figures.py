@@ -1,0 +1,204 @@
+"""Every figure, table and picture of README.md and docs/, again: `make figures`.
+
+    python tools/figures.py                  tables from docs/figures/, pictures from generated runs
+    python tools/figures.py tune report      and these benchmarks measured anew before; minutes to hours
+
+What a benchmark printed lies in docs/figures/NAME.json with its command, day and machine. A function of TABLES turns it
+into what stands between `<!-- figures: NAME -->` and `<!-- /figures -->`.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+MEASURED, IMAGES = ROOT / "docs" / "figures", ROOT / "docs" / "images"
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+SIZES = ("20", "32", "50")
+VIEWS = {
+    "report": ("light", 1100, 830, "#grouped=1"),
+    "report-dark": ("dark", 1100, 830, "#grouped=1"),
+    "report-narrow": ("light", 400, 830, ""),
+}
+
+Found = Mapping[str, Mapping[str, Any]]
+
+
+def main(names: list[str]) -> None:
+    """Measure what is named, take the pictures, renew the documents."""
+    for name in names:
+        measure(name)
+    take_pictures()
+    numbers = measured()
+    for path in DOCUMENTS:
+        before = path.read_text()
+        if (after := renewed(before, numbers)) != before:
+            path.write_text(after)
+            print(f"renewed   {path.relative_to(ROOT)}")
+
+
+def measure(name: str) -> None:
+    """Run a benchmark and keep the JSON line that it ends with."""
+    from harness import environment
+
+    command = ["python", f"benchmarks/{name}.py"]
+    print(f"measuring {' '.join(command)}", flush=True)
+    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    found = {
+        "command": " ".join(command),
+        "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": environment.processor()[0],
+        "found": json.loads(done.stdout.strip().rpartition("\n")[2]),
+    }
+    (MEASURED / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def measured() -> Found:
+    """What each benchmark found, by its name."""
+    return {path.stem: json.loads(path.read_text())["found"] for path in sorted(MEASURED.glob("*.json"))}
+
+
+def renewed(text: str, numbers: Found) -> str:
+    """The document with each marked table made again."""
+    return MARKED.sub(lambda part: f"{part[1]}{TABLES[part[2]](numbers)}\n{part[3]}", text)
+
+
+def table(head: tuple[str, ...], *rows: tuple[str, ...]) -> str:
+    """Markdown."""
+    return "\n".join("| " + " | ".join(row) + " |" if row else "|---" * len(head) + "|" for row in (head, (), *rows))
+
+
+def percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f} %"
+
+
+def sizes(values: Mapping[str, float | None], digits: int = 2) -> list[str]:
+    """A column for each size; a contender that does not run here has none."""
+    return [f"{value:.{digits}f}" if (value := values[size]) is not None else "–" for size in SIZES]
+
+
+def takes(numbers: Found) -> str:
+    """What each main command takes."""
+    fresh, seeds, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
+    speed, over, burst, page = (numbers[name] for name in ("throughput", "overhead", "burst", "report"))
+    lines = {
+        "make train": f"{fresh['wall_s']} s from a fresh clone with packages in the download cache; {fresh['run_s']} s of it "
+        f"the run on the sample, {percent(fresh['test_accuracy'], 0)} test accuracy",
+        "python benchmarks/seeds.py": f"`mode=local` on CIFAR-10: {percent(seeds['mean'])} test accuracy after "
+        f"two epochs of 19,000 images, mean of {seeds['n']} seeds, standard deviation "
+        f"{100 * seeds['spread']:.2f} points",
+        "python benchmarks/accuracy.py": f"`+experiment=fast` on CIFAR-10: {percent(fast['ours'], 2)} test accuracy, mean of "
+        f"{fast['n']} seeds, {100 * fast['spread']:.2f} points apart, in {fast['minutes']} minutes each; a plain PyTorch "
+        f"ResNet-20 with the best of three rates {percent(fast['torch'], 2)}",
+        "python benchmarks/throughput.py": f"ResNet-20, 32, 50: {', '.join(sizes(speed['keras_ratio']))} times the speed of "
+        f"Keras's `fit`, {', '.join(sizes(speed['torch_ratio']))} times that of PyTorch; determinism costs "
+        f"{percent(speed['determinism_cost'])}; {speed['peak_rss_gb']} GB at most",
+        "python benchmarks/overhead.py": f"a configuration error in {over['error_vs_hydra']:.1f} times `import hydra`; a run in "
+        f"a process in {over['process_vs_bare']:.2f} times a bare script, one in a container "
+        f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script (noise: ± several seconds)",
+        "python benchmarks/burst.py": f"from enter to the job's creation {burst['submit_minus_sdk_s']:.1f} s more than a bare "
+        f"`ModelTrainer` script, on loopback, without the trial; a second burst uploads {burst['second_data_bytes']} bytes "
+        f"of data and {burst['second_code_bytes'] / 1000:.0f} kB of all else",
+        "python benchmarks/report.py": f"a report of {page['generated']:,} runs: {page['mb']:.1f} MB, first chart after "
+        f"{page['first_chart_s'][1]:.1f} s, a filter in {page['filter_ms'][1]:.0f} ms",
+    }
+    return table(("command", "saw"), *((f"`{command}`", saw) for command, saw in lines.items()))
+
+
+def seeds(numbers: Found) -> str:
+    """The spread that the band of equivalence rests on."""
+    found = numbers["seeds"]
+    return table(
+        ("seeds", "mean test accuracy", "standard deviation s", "largest - smallest", "of counting 10,000 images"),
+        (str(found["n"]), *(f"{found[name]:.4f}" for name in ("mean", "spread", "range", "noise"))),
+    )
+
+
+def throughput(numbers: Found) -> str:
+    """Speed against the peers, by size."""
+    found = numbers["throughput"]
+    names = {
+        "keras_ratio": "over Keras's `fit` with its defaults",
+        "torch_ratio": "over PyTorch, channels last",
+        "torch_compile_ratio": "over PyTorch, compiled",
+        "peak_share": "share of the machine's peak (a matrix product in the same call)",
+    }
+    rows = [(words, *sizes(found[name])) for name, words in names.items()]
+    made = table(("", *(f"ResNet-{size}" if size == "20" else size for size in SIZES)), *rows)
+    return (
+        f"{made}\n\nDeterminism costs {percent(found['determinism_cost'])}. Time per image at 50,000 images over that at "
+        f"10,000: {found['time_growth']:.2f}. Peak memory\nwith all data, size 20: {found['peak_rss_gb']} GB. From the process's "
+        f"start to the first step: {found['first_step_s']} s more than TensorFlow's import."
+    )
+
+
+def tune(numbers: Found) -> str:
+    """The search against chance."""
+    found = numbers["tune"]
+    return table(
+        ("sampler seed", "Optuna", "random"),
+        *((str(seed), f"{one:.4f}", f"{other:.4f}") for seed, one, other in found["each"]),
+        ("mean", f"{found['optuna']:.4f}", f"{found['random']:.4f}"),
+    )
+
+
+def report(numbers: Found) -> str:
+    """What the report takes."""
+    found = numbers["report"]
+    first, filtered = found["first_chart_s"], found["filter_ms"]
+    return table(
+        ("runs", "file", "first chart (least, median)", "a filter (least, median)"),
+        (
+            f"{found['generated']:,} generated, {found['real']} real",
+            f"{found['mb']} MB",
+            f"{first[0]} s, {first[1]} s",
+            f"{filtered[0]:.0f} ms, {filtered[1]:.0f} ms",
+        ),
+    )
+
+
+TABLES: dict[str, Callable[[Found], str]] = {
+    "takes": takes,
+    "seeds": seeds,
+    "throughput": throughput,
+    "tune": tune,
+    "report": report,
+}
+
+
+def take_pictures() -> None:
+    """The report on generated runs: light, dark, filtered and grouped, narrow."""
+    from benchmarks import generated_runs
+    from playwright.sync_api import sync_playwright
+
+    from harness.report import gather, page
+
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:
+        folder = Path(scratch)
+        generated_runs.leave(folder / "runs", 180)
+        (folder / "unpacked").mkdir()
+        found = gather.table(folder / "runs", [], folder / "unpacked")
+        target = folder / "report.html"
+        target.write_text(page.assemble(found, live=False, now=datetime(2026, 3, 2, tzinfo=UTC)))
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, (scheme, width, height, view) in VIEWS.items():
+            shown = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            shown.goto(target.as_uri() + view)
+            shown.wait_for_function("!!context && performance.getEntriesByName('first-chart').length > 0")
+            shown.wait_for_timeout(2000)  # the charts below follow while the browser idles
+            shown.screenshot(path=IMAGES / f"{name}.png")
+            print(f"picture   docs/images/{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
