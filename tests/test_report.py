@@ -102,6 +102,14 @@ def test_the_file_fetches_nothing_and_forbids_it(tmp_path):
     assert "{{" not in html.split('<script type="application/json"')[0]
 
 
+def test_of_the_chart_library_only_what_is_drawn_is_started():
+    from plotly.offline import get_plotlyjs
+
+    found = page.REGISTERED.findall(get_plotlyjs())
+    assert len(found) == 1 and page.starting(get_plotlyjs()).count(found[0]) == 1
+    assert page.REGISTERED.search(page.starting(get_plotlyjs())) is None
+
+
 def test_nothing_that_a_run_says_ends_its_script(tmp_path):
     rewrite(leave(tmp_path / "runs"), reason=NASTY, status="failed")
     html = page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)

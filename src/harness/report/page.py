@@ -1,6 +1,7 @@
 """The report as one HTML file: data, charts and their library inside, nothing fetched."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from harness import atomic
 from harness.errors import PreparePlace
 
 WEB = Path(__file__).parent / "web"
+REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
 SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js")  # in the order in which they load
 
 
@@ -21,7 +23,7 @@ def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> 
         "CONNECT": "'self'" if live else "'none'",
         "STYLE": _text("style.css"),
         "DATA": embedded({**table, "live": live, "made": made}),
-        "PLOTLY": get_plotlyjs().replace("</script", "<\\/script"),
+        "PLOTLY": starting(get_plotlyjs()).replace("</script", "<\\/script"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
     }
     html = _text("page.html")
@@ -30,6 +32,14 @@ def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> 
         assert mark, f"page.html has no place for {name}"
         html = before + part + after
     return html
+
+
+def starting(plotly: str) -> str:
+    """Plotly with the one kind of chart that the page draws beside lines and points: it starts in half the time.
+
+    Its last lines run the modules of all fifty kinds, bars first; what is not registered is never run.
+    """
+    return REGISTERED.sub(r"\1])", plotly)
 
 
 def embedded(value: Any) -> str:

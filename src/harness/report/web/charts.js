@@ -4,7 +4,7 @@
 const LIGHT = ["#0b62b5", "#c2410c", "#18794e", "#8e3bb0", "#a16207", "#0e7c86", "#be185d", "#4b5563"];
 const DARK = ["#6cb2ff", "#ff9a5c", "#5fd39a", "#d09bf0", "#e3c04d", "#55cdd6", "#ff8fbb", "#b4bdc8"];
 const SCALE = { light: ["#b9cfe4", "#86b1d8", "#4f8ec9", "#1f68ae", "#0b3f78"], dark: ["#2c4a68", "#3a6a98", "#4f8ec9", "#83b8ee", "#cfe4fb"] };
-const CURVES = 160, BARS = 24, AXES = 8; // most that are drawn
+const CURVES = 100, BARS = 24, AXES = 8; // most that are drawn
 const METRICS = { accuracy: ["validation_accuracy", "train_accuracy"], loss: ["validation_loss", "train_loss"] };
 
 // Text of a run for Plotly, which reads a little HTML.
