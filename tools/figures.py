@@ -83,35 +83,55 @@ def percent(value: float, digits: int = 1) -> str:
 
 def sizes(values: Mapping[str, float | None], digits: int = 2) -> list[str]:
     """A column for each size; a contender that does not run here has none."""
-    return [f"{value:.{digits}f}" if (value := values[size]) is not None else "–" for size in SIZES]
+    return [f"{value:.{digits}f}" if (value := values[size]) is not None else "-" for size in SIZES]
 
 
 def takes(numbers: Found) -> str:
     """What each main command takes."""
-    fresh, seeds, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
+    fresh, spread, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
     speed, over, burst, page = (numbers[name] for name in ("throughput", "overhead", "burst", "report"))
-    lines = {
-        "make train": f"{fresh['wall_s']} s from a fresh clone with packages in the download cache; {fresh['run_s']} s of it "
-        f"the run on the sample, {percent(fresh['test_accuracy'], 0)} test accuracy",
-        "python benchmarks/seeds.py": f"`mode=local` on CIFAR-10: {percent(seeds['mean'])} test accuracy after "
-        f"two epochs of 19,000 images, mean of {seeds['n']} seeds, standard deviation "
-        f"{100 * seeds['spread']:.2f} points",
-        "python benchmarks/accuracy.py": f"`+experiment=fast` on CIFAR-10: {percent(fast['ours'], 2)} test accuracy, mean of "
-        f"{fast['n']} seeds, {100 * fast['spread']:.2f} points apart, in {fast['minutes']} minutes each; a plain PyTorch "
-        f"ResNet-20 with the best of three rates {percent(fast['torch'], 2)}",
-        "python benchmarks/throughput.py": f"ResNet-20, 32, 50: {', '.join(sizes(speed['keras_ratio']))} times the speed of "
-        f"Keras's `fit`, {', '.join(sizes(speed['torch_ratio']))} times that of PyTorch; determinism costs "
-        f"{percent(speed['determinism_cost'])}; {speed['peak_rss_gb']} GB at most",
-        "python benchmarks/overhead.py": f"a configuration error in {over['error_vs_hydra']:.1f} times `import hydra`; a run in "
-        f"a process in {over['process_vs_bare']:.2f} times a bare script, one in a container "
-        f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script (noise: ± several seconds)",
-        "python benchmarks/burst.py": f"from enter to the job's creation {burst['submit_minus_sdk_s']:.1f} s more than a bare "
-        f"`ModelTrainer` script, on loopback, without the trial; a second burst uploads {burst['second_data_bytes']} bytes "
-        f"of data and {burst['second_code_bytes'] / 1000:.0f} kB of all else",
-        "python benchmarks/report.py": f"a report of {page['generated']:,} runs: {page['mb']:.1f} MB, first chart after "
-        f"{page['first_chart_s'][1]:.1f} s, a filter in {page['filter_ms'][1]:.0f} ms",
-    }
-    return table(("command", "saw"), *((f"`{command}`", saw) for command, saw in lines.items()))
+    ratios, torch = ", ".join(sizes(speed["keras_ratio"])), ", ".join(sizes(speed["torch_ratio"]))
+    return table(
+        ("command", "saw"),
+        (
+            "`make train`",
+            f"{fresh['wall_s']} s from a fresh clone with packages in the download cache; {fresh['run_s']} s of it the "
+            f"run on the sample, {percent(fresh['test_accuracy'], 0)} test accuracy",
+        ),
+        (
+            "`python benchmarks/seeds.py`",
+            f"`mode=local` on CIFAR-10: {percent(spread['mean'])} test accuracy after two epochs of 19,000 images, "
+            f"mean of {spread['n']} seeds, standard deviation {100 * spread['spread']:.2f} points",
+        ),
+        (
+            "`python benchmarks/accuracy.py`",
+            f"`+experiment=fast` on CIFAR-10: {percent(fast['ours'], 2)} test accuracy, mean of {fast['n']} seeds that "
+            f"lie {100 * fast['spread']:.2f} points apart, in {fast['minutes']} minutes each; a plain PyTorch "
+            f"ResNet-20 in that time, with the best of three rates: {percent(fast['torch'], 2)}",
+        ),
+        (
+            "`python benchmarks/throughput.py`",
+            f"ResNet-20, 32, 50: {ratios} times the speed of Keras's `fit`, {torch} times that of PyTorch; determinism "
+            f"costs {percent(speed['determinism_cost'])}; {speed['peak_rss_gb']} GB at most",
+        ),
+        (
+            "`python benchmarks/overhead.py`",
+            f"a configuration error in {over['error_vs_hydra']:.1f} times `import hydra`; a run in a process in "
+            f"{over['process_vs_bare']:.2f} times a bare script, one in a container "
+            f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script (another call's: +7.7 s)",
+        ),
+        (
+            "`python benchmarks/burst.py`",
+            f"from enter to the job's creation {burst['submit_minus_sdk_s']:.1f} s more than a bare `ModelTrainer` "
+            f"script, on loopback, without the trial; a second burst uploads {burst['second_data_bytes']} bytes of "
+            f"data and {burst['second_code_bytes'] / 1000:.0f} kB of all else",
+        ),
+        (
+            "`python benchmarks/report.py`",
+            f"a report of {page['generated'] + page['real']:,} runs: {page['mb']:.1f} MB, first chart after "
+            f"{page['first_chart_s'][1]:.1f} s, a filter in {page['filter_ms'][1]:.0f} ms",
+        ),
+    )
 
 
 def seeds(numbers: Found) -> str:
@@ -133,11 +153,12 @@ def throughput(numbers: Found) -> str:
         "peak_share": "share of the machine's peak (a matrix product in the same call)",
     }
     rows = [(words, *sizes(found[name])) for name, words in names.items()]
-    made = table(("", *(f"ResNet-{size}" if size == "20" else size for size in SIZES)), *rows)
+    head = ("", *(f"ResNet-{size}" if size == "20" else size for size in SIZES))
     return (
-        f"{made}\n\nDeterminism costs {percent(found['determinism_cost'])}. Time per image at 50,000 images over that at "
-        f"10,000: {found['time_growth']:.2f}. Peak memory\nwith all data, size 20: {found['peak_rss_gb']} GB. From the process's "
-        f"start to the first step: {found['first_step_s']} s more than TensorFlow's import."
+        f"{table(head, *rows)}\n\n"
+        f"Determinism costs {percent(found['determinism_cost'])}. Time per image at 50,000 images over that at 10,000: "
+        f"{found['time_growth']:.2f}. Peak memory with all data,\nsize 20: {found['peak_rss_gb']} GB. From the "
+        f"process's start to the first step: {found['first_step_s']} s more than TensorFlow's import."
     )
 
 

@@ -70,7 +70,7 @@ function drawCurves({ data, view, units, highlighted, look, width }) {
       const up = line.y.map((value, i) => value + line.sd[i]), down = line.y.map((value, i) => value - line.sd[i]);
       traces.push({ type: "scatter", mode: "lines", x: [...line.x, ...line.x.slice().reverse()], y: [...up, ...down.reverse()], fill: "toself", fillcolor: unit.color + "2e", line: { width: 0 }, hoverinfo: "skip" });
     }
-    traces.push({ type: "scatter", mode: line.x.length > 30 ? "lines" : "lines+markers", x: line.x, y: line.y, line: { color: unit.color, width: 2, dash: which ? "dot" : "solid" }, marker: { size: which ? 3 : 4 },
+    traces.push({ type: "scatter", mode: line.x.length > 12 || which ? "lines" : "lines+markers", x: line.x, y: line.y, line: { color: unit.color, width: 2, dash: which ? "dot" : "solid" }, marker: { size: 4 },
       hovertemplate: `${plain(unit.label)}<br>${metric} %{y:.4f}, epoch %{x}<extra></extra>` });
   }
   const last = Math.max(1, ...units.slice(0, CURVES).flatMap((unit) => unit.rows.map((row) => data.curves[row]?.epoch.at(-1) ?? 0)));
