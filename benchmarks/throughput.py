@@ -252,7 +252,7 @@ def whole(arguments: argparse.Namespace) -> None:
 
     environment.configure(arguments.threads)
     sys.modules.update(dict.fromkeys(worker.UNWANTED))  # type: ignore[arg-type]  # as the worker does
-    from harness import checkpoint, dataset, fit
+    from harness import checkpoint, dataset, evaluation
 
     data = dataset.load(Path(os.environ["DATA"]), 5, 5000, 0)
     trainer = our_trainer(arguments, data=data)
@@ -262,8 +262,8 @@ def whole(arguments: argparse.Namespace) -> None:
         trainer.advance()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint.write(Path(folder), checkpoint.Checkpoint("", 0, trainer.step, [], trainer.arrays()))
-        fit.evaluate(trainer.infer, data.validation_images, data.validation_labels)
-        fit.evaluate(fit.inference(trainer.model), data.test_images, data.test_labels)
+        evaluation.evaluate(trainer.infer, data.validation_images, data.validation_labels)
+        evaluation.evaluate(evaluation.inference(trainer.model), data.test_images, data.test_labels)
         checkpoint.save(trainer.model, Path(folder, "model.keras"))
     print(first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 

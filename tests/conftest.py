@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 IMAGE = Path(__file__).resolve().parent.parent / "tools" / "image.sh"
 ON_CI = os.environ.get("CI") == "true"
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache

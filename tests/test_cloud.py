@@ -157,7 +157,7 @@ def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run
 
 def test_stop_means_stopped_and_the_run_goes_on_elsewhere_to_the_same_bits(aws, small_project, unbroken, typed):
     launcher = typed(small_project, *AWAY, "mode.checkpoint_seconds=0.2", terminal=True)
-    launcher.until("epoch 1 of 2")
+    launcher.until("Training in progress")
     run = runs(small_project)[-1]
     wait_for_a_state(aws, run)
     launcher.send(signal.SIGINT).until("Stop the job (s)").press("s\n")

@@ -220,21 +220,6 @@ def test_a_training_set_of_one_batch_is_trained() -> None:
     assert run(epochs=1, images=32)[0].epochs[-1]["step"] == 1
 
 
-def test_evaluation_counts_each_image_once_whatever_the_batches(outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    images, labels = small.images(50, seed=1)
-    logits = outcome[0].model.predict(images, verbose=0)
-    for batch in (50, 16):
-        monkeypatch.setattr(fit, "EVALUATION_BATCH", batch)
-        found, losses, predicted = fit.evaluate(lambda part: outcome[0].model.predict(part, verbose=0), images, labels)
-        np.testing.assert_array_equal(predicted, logits.argmax(1))
-        assert losses.mean() == pytest.approx(found.loss)
-        assert found.confusion.sum() == found.images == 50
-        assert found.correct == np.sum(logits.argmax(1) == labels)
-        np.testing.assert_array_equal(found.confusion.sum(1), np.bincount(labels, minlength=4))  # rows are true
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
-        assert found.loss == pytest.approx(float(loss), rel=1e-4)
-
-
 def test_small_images_come_first_and_change_what_is_learnt_as_do_alternate_flips(outcome: Any) -> None:
     digests = {checkpoint.weight_digest(outcome[0].model)}
     for changes in ({"small_epochs": 0.5}, {"alternate_flips": True}):

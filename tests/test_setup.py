@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 # Who may import what: paths below src/; a folder ends with "/".
-TRAINING = ("resnet", "augment", "optimizer", "step", "fit", "checkpoint", "workers")
+TRAINING = ("resnet", "augment", "optimizer", "step", "evaluation", "fit", "checkpoint", "workers")
 NUMERICS = tuple(f"harness/{name}.py" for name in TRAINING)
 IMPORTERS = {
     "optuna": ("harness/tuning/study.py",),

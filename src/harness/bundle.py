@@ -15,6 +15,7 @@ MODULES = (
     "dataset",
     "environment",
     "errors",
+    "evaluation",
     "fit",
     "folders",
     "identity",

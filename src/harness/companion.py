@@ -4,7 +4,6 @@ It travels in a channel of its own, with what it imports: no part of what is tra
 job's role may read it, and it stays in this process and the one that talks to Comet.
 """
 
-import csv
 import json
 import os
 import select
@@ -13,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from harness import catalog
 from harness.folders import JobFolder, RunFolder
 from harness.plan import RunPlan, from_json
 from harness.record import RunRecord
@@ -22,6 +22,7 @@ MODULES = (
     "__init__",
     "atomic",
     "bundle",
+    "catalog",
     "companion",
     "errors",
     "folders",
@@ -55,9 +56,9 @@ def main(base: str) -> None:
         tracker, told, over = Tracker(run, planned, asked.comet_project, asked.comet_workspace, inside=True), 0, False
         while not over:
             over = bool(select.select([sys.stdin], [], [], LOOK)[0])  # before the reading: what was written is read
-            epochs = _epochs(job.metrics)
+            epochs = catalog.epochs(job.metrics)
             for epoch in epochs[told:]:
-                tracker.event(epoch)
+                tracker.event({name: value for name, value in epoch.items() if isinstance(value, float)})
             told = len(epochs)
         shutil.copyfile(job.record, run.record)
         tracked = tracker.finish(from_json(RunRecord, json.loads(run.record.read_text())))
@@ -72,13 +73,6 @@ def _secret(name: str, region: str) -> str:
 
     answer = boto3.Session(region_name=region).client("secretsmanager").get_secret_value(SecretId=name)
     return str(answer["SecretString"]).strip()
-
-
-def _epochs(path: Path) -> list[dict[str, float]]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from harness.catalog import Past
 from harness.config import ROOT
 from harness.draft import Draft
 from harness.errors import ChangeSetting, PreparePlace
-from harness.launch import places
-from harness.launch.places import Here
+from harness.launch import local, places
 from harness.plan import Placement
 from harness.provenance import GitState
 from harness.settings import Cloud, Config, Mode, Training
@@ -50,13 +49,13 @@ def make(
     if isinstance(mode, Cloud):
         place = places.choose(settings, state, say)
     else:
-        placement = places.here(mode, say, settings.dry_run)
+        placement = local.choose(mode, say, settings.dry_run)
         if placement.runner == "container":
             name, known = restore.image(ROOT, found)
             placement = replace(placement, image=name, image_id=known)
         elif "lock=here" not in here:
             restore.libraries(ROOT, found)
-        place = Here(placement, None if settings.dry_run else places.runner(placement))
+        place = local.Here(placement, None if settings.dry_run else local.runner(placement))
     if not settings.dry_run:
         dataset.check(data.folder, training.num_data_batches, training.validation_images, training.batch_size)
     experiment = plan.Experiment(vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))

@@ -1,23 +1,19 @@
 """Everything that must hold before a job is sent to SageMaker, each in one line, and what it may cost."""
 
-import dataclasses
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import collect, companion, config, console, folders, plan, record
+from harness import companion, console, plan, record
 from harness.aws import account, images, instances, prices
 from harness.aws.store import Store
 from harness.config import ROOT
 from harness.errors import ChangeSetting, HarnessError, PreparePlace, RepairData
 from harness.fetching import Obtained
-from harness.folders import RunFolder
-from harness.launch import engine, follow, places, request
+from harness.launch import engine, request, trial
 from harness.launch.cloud import Burst, sender
 from harness.plan import Placement, RunPlan
 from harness.provenance import GitState
@@ -69,7 +65,7 @@ class Away:
             raise RepairData("mode=cloud does not train on the sample", command="python src/fetch.py archive=PATH")
         runs = ROOT / self.settings.runs_folder
         if self.settings.mode.preflight:
-            trial(runs, planned, files, data.folder, self.say)
+            trial.run(runs, planned, files, data.folder, self.say)
         self.say(f"estimate  {estimate(runs, planned)}")
 
     def upload(self, files: Mapping[str, bytes], data: Obtained) -> Burst:
@@ -237,48 +233,3 @@ def agree(yes: bool) -> None:
     """
     if not yes and input("Start the job? [y/N] ").strip().lower() not in ("y", "yes"):
         raise PreparePlace("not started; nothing was sent", command=f"{verb()} mode=cloud yes=true does not ask")
-
-
-def trial(runs: Path, wanted: RunPlan, files: Mapping[str, bytes], data: Path, say: Callable[[str], None]) -> None:
-    """Two steps of the same bundle on this machine, the second one by another worker from the first one's state.
-
-    Raises:
-        PreparePlace: they failed.
-    """
-    say("trial     two steps, a state and a resume on this machine; about a minute")
-    with tempfile.TemporaryDirectory(prefix=".trial-", dir=runs) as scratch:
-        states: Path | None = None
-        for step in (1, 2):
-            placement = dataclasses.replace(places.here(config.local_mode(), say), stop_after=step)
-            planned = plan.make(wanted.experiment, placement, wanted.provenance, datetime.now(UTC))
-            (folder := Path(scratch) / str(step)).mkdir()
-            run = folders.stage(folder, planned, files, b"", states)
-            reason = _tried(run, planned, follow(places.runner(placement), run, data, _log(run)), step)
-            if reason is not None:
-                raise PreparePlace(
-                    f"the trial on this machine failed, and nothing was sent: {reason}",
-                    legal="a run that trains here, or mode.preflight=false",
-                    command="the same with mode=local",
-                )
-            states = run.checkpoints
-    say(f"trial     passed ({placement.runner})")
-
-
-def _log(run: RunFolder) -> Callable[[str], None]:
-    def write(line: str) -> None:
-        with run.log.open("a", encoding="utf-8") as file:
-            print(line, file=file)
-
-    return write
-
-
-def _tried(run: RunFolder, planned: RunPlan, ended: Any, step: int) -> str | None:
-    """Why a trial is none; None where it stopped as planned."""
-    found = collect.collect(run, planned, ended)
-    if ended.reason is not None and ended.reason.startswith("stopped by"):
-        raise KeyboardInterrupt
-    resumed = step == 1 or f"resumed after step {step - 1}" in run.log.read_text()
-    kept = (run.checkpoints / f"step-{step:09d}.ckpt").exists()
-    if found.status != "completed" and plan.TRIED not in str(found.reason):
-        return found.reason
-    return None if resumed and kept else "the state of the first step was not resumed"

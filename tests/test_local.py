@@ -10,7 +10,7 @@ import pytest
 from standin import SOURCE, gone
 
 from harness.errors import PreparePlace
-from harness.launch import engine, places
+from harness.launch import engine, local
 from harness.launch.process import Process
 from harness.settings import Mode
 
@@ -36,7 +36,7 @@ esac
 @pytest.fixture
 def container(monkeypatch):
     """Stands in for the container's launcher, which would start the SDK; the image that it got."""
-    monkeypatch.setattr(places, "Container", lambda image, count: image)
+    monkeypatch.setattr(local, "Container", lambda image, count: image)
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def say(line):
 
 
 def choose(runner, say=say):
-    return places.here(replace(MODE, runner=runner), say)
+    return local.choose(replace(MODE, runner=runner), say)
 
 
 def test_without_docker_auto_takes_the_process_and_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     placement = choose("auto")
-    assert isinstance(places.runner(placement), Process)
+    assert isinstance(local.runner(placement), Process)
     assert (placement.runner, placement.reason, placement.image) == ("process", "no docker command", None)
 
 
@@ -87,7 +87,7 @@ def test_a_process_that_is_asked_for_asks_no_engine(docker):
 def test_an_image_that_is_there_makes_it_a_container(docker, container):
     Path(f"{docker}.image").touch()
     placement = choose("auto")
-    assert places.runner(placement) == placement.image == engine.image_name(ROOT)
+    assert local.runner(placement) == placement.image == engine.image_name(ROOT)
     assert (placement.runner, placement.image_id) == ("container", "sha256:1")
     assert choose("container").reason == "asked for"
 

@@ -1,0 +1,91 @@
+"""This machine as a place: a process, or a container where an engine and the image are there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.config import ROOT
+from harness.errors import PreparePlace
+from harness.fetching import Obtained
+from harness.launch import Runner, engine, request
+from harness.launch.container import Container
+from harness.launch.process import Process
+from harness.plan import Placement, RunPlan
+from harness.settings import Mode, threads
+
+
+@dataclass(frozen=True)
+class Here:
+    """This machine. The runner is there early: a container's begins to import the SDK."""
+
+    placement: Placement
+    early: Runner | None
+
+    def request(self, planned: RunPlan, files: Mapping[str, bytes]) -> dict[str, Any] | None:
+        """What the SDK's local mode would get; the folders are the run's."""
+        if self.placement.image is None:
+            return None
+        return request.local(planned, self.placement.image, "RUN/code", "data", "RUN/checkpoints", "RUN/job")
+
+    def prepare(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> Runner:
+        """Nothing is far from here."""
+        assert self.early is not None
+        return self.early
+
+
+def choose(mode: Mode, say: Callable[[str], None], dry: bool = False) -> Placement:
+    """Which place on this machine, and why. A dry choice builds no image.
+
+    Raises:
+        PreparePlace: a container is asked for and cannot run here.
+    """
+    image = engine.image_name(ROOT)
+    reason = "asked for" if mode.runner == "process" else _obstacle(mode.runner, image, say, dry)
+    if reason is not None:
+        return _placed(mode, "process", reason, None, None)
+    why = "asked for" if mode.runner == "container" else "a Docker engine answers and has the image"
+    return _placed(mode, "container", why, image, engine.image_id(image))
+
+
+def runner(placement: Placement) -> Runner:
+    """What runs a worker in a place on this machine."""
+    if placement.image is None:
+        return Process(placement.instance_count)
+    return Container(placement.image, placement.instance_count)
+
+
+def _obstacle(runner: str, image: str, say: Callable[[str], None], dry: bool) -> str | None:
+    """Why no container: None where one can run. `container` insists on what is there, `auto` builds a missing image."""
+    asked = runner == "container"
+    reason = engine.missing()
+    if reason is not None:
+        if asked:
+            raise PreparePlace(
+                f"mode.runner=container cannot run here: {reason}",
+                legal="auto | process",
+                command="python src/train.py mode.runner=process",
+            )
+        return reason
+    if engine.image_id(image) is None:
+        if asked:
+            raise PreparePlace(
+                f"mode.runner=container needs the image {image}", legal="auto | process", command="make image"
+            )
+        failure = None if dry else engine.build(ROOT, say)
+        if failure is not None:
+            return f"the image could not be built: {failure}"
+    return None
+
+
+def _placed(mode: Mode, runner: str, reason: str, image: str | None, image_id: str | None) -> Placement:
+    return Placement(
+        mode.name,
+        runner,
+        reason,
+        threads(mode),
+        mode.instance_count,
+        mode.instance_type,
+        mode.checkpoint_seconds,
+        image,
+        image_id,
+    )
