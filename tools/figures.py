@@ -24,6 +24,7 @@ MEASURED, IMAGES = ROOT / "docs" / "figures", ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 SIZES = ("20", "32", "50")
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 VIEWS = {
     "report": ("light", 1100, 830, "#grouped=1"),
     "report-dark": ("dark", 1100, 830, "#grouped=1"),
@@ -48,18 +49,25 @@ def main(names: list[str]) -> None:
 
 def measure(name: str) -> None:
     """Run a benchmark and keep the JSON line that it ends with."""
-    from harness import environment
-
     command = ["python", f"benchmarks/{name}.py"]
     print(f"measuring {' '.join(command)}", flush=True)
     done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     found = {
         "command": " ".join(command),
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": environment.processor()[0],
+        "machine": machine(),
         "found": json.loads(done.stdout.strip().rpartition("\n")[2]),
     }
     (MEASURED / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def machine() -> str:
+    """Model, cores and the widest vectors, on which speeds hang."""
+    from harness import environment
+
+    model, flags = environment.processor()
+    widest = next((name for flag, name in VECTORS.items() if flag in (flags or [])), "neither AVX2 nor AVX-512")
+    return f"{model}, {environment.cores()} cores, {widest}"
 
 
 def measured() -> Found:
@@ -89,8 +97,13 @@ def sizes(values: Mapping[str, float | None], digits: int = 2) -> list[str]:
 def takes(numbers: Found) -> str:
     """What each main command takes."""
     fresh, spread, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
-    speed, over, burst, page = (numbers[name] for name in ("throughput", "overhead", "burst", "report"))
-    ratios, torch = ", ".join(sizes(speed["keras_ratio"])), ", ".join(sizes(speed["torch_ratio"]))
+    over, burst, page = (numbers[name] for name in ("overhead", "burst", "report"))
+    speeds = {"AVX2": numbers["throughput_avx2"], "AVX-512": numbers["throughput"]}
+    ratios = "; ".join(
+        f"{kind}: {', '.join(sizes(found['keras_ratio']))} times the speed of Keras's `fit`, "
+        f"{', '.join(sizes(found['torch_ratio']))} times that of PyTorch"
+        for kind, found in speeds.items()
+    )
     return table(
         ("command", "saw"),
         (
@@ -111,8 +124,7 @@ def takes(numbers: Found) -> str:
         ),
         (
             "`python benchmarks/throughput.py`",
-            f"ResNet-20, 32, 50: {ratios} times the speed of Keras's `fit`, {torch} times that of PyTorch; determinism "
-            f"costs {percent(speed['determinism_cost'])}; {speed['peak_rss_gb']} GB at most",
+            f"ResNet-20, 32, 50 with {ratios}; {numbers['throughput']['peak_rss_gb']} GB at most",
         ),
         (
             "`python benchmarks/overhead.py`",
@@ -144,22 +156,29 @@ def seeds(numbers: Found) -> str:
 
 
 def throughput(numbers: Found) -> str:
-    """Speed against the peers, by size."""
-    found = numbers["throughput"]
+    """Speed against the peers, by processor and size."""
     names = {
         "keras_ratio": "over Keras's `fit` with its defaults",
         "torch_ratio": "over PyTorch, channels last",
         "torch_compile_ratio": "over PyTorch, compiled",
         "peak_share": "share of the machine's peak (a matrix product in the same call)",
     }
-    rows = [(words, *sizes(found[name])) for name, words in names.items()]
-    head = ("", *(f"ResNet-{size}" if size == "20" else size for size in SIZES))
-    return (
-        f"{table(head, *rows)}\n\n"
-        f"Determinism costs {percent(found['determinism_cost'])}. Time per image at 50,000 images over that at 10,000: "
-        f"{found['time_growth']:.2f}. Peak memory with all data,\nsize 20: {found['peak_rss_gb']} GB. From the "
-        f"process's start to the first step: {found['first_step_s']} s more than TensorFlow's import."
-    )
+    kinds = {"AVX2": numbers["throughput_avx2"], "AVX-512": numbers["throughput"]}
+    rows = [
+        (words, *(each for found in kinds.values() for each in sizes(found[name]))) for name, words in names.items()
+    ]
+    more = {
+        "determinism_cost": ("cost of determinism", percent),
+        "time_growth": ("time per image with 50,000 images over that with 10,000", "{:.2f}".format),
+        "peak_rss_gb": ("peak memory of a run with all data", "{} GB".format),
+        "first_step_s": ("from the process's start to the first step, more than TensorFlow's import", "{} s".format),
+    }
+    rows += [
+        (words, *(each for found in kinds.values() for each in (told(found[name]), "", "")))
+        for name, (words, told) in more.items()
+    ]
+    head = ("", *(f"{kind}: ResNet-{size}" if size == "20" else size for kind in kinds for size in SIZES))
+    return table(head, *rows)
 
 
 def tune(numbers: Found) -> str:

@@ -173,10 +173,15 @@ def announce(planned: "RunPlan", run: "RunFolder") -> None:
     if experiment.dataset.sample:
         say(SAMPLE)
     say(f"dataset   {experiment.dataset.name} {experiment.dataset.hash}")
-    say(f"model     ResNet-{config['resnet_size']} v{config['resnet_version']}, {config['epochs']} epochs")
+    epochs, threads = _counted(config["epochs"], "epoch"), _counted(place.threads, "thread")
+    say(f"model     ResNet-{config['resnet_size']} v{config['resnet_version']}, {epochs}")
     say(f"code      {commit(git)}")
-    say(f"place     {place.runner} ({place.reason}), {place.threads} threads")
+    say(f"place     {place.runner} ({place.reason}), {threads}")
     say(f"run       {run.path}")
+
+
+def _counted(number: object, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def outcome(code: int) -> str:
@@ -225,7 +230,7 @@ def tell(judged: "Verdict | None") -> None:
     if judged is None:
         say("verdict   none: the plan came without a record to hold the replay against")
         return
-    say(f"verdict   {judged.verdict.upper()} to {judged.original}")
+    say(f"verdict   {judged.verdict.upper()} {'from' if judged.verdict == 'different' else 'to'} {judged.original}")
     for reason in judged.reasons:
         say(f"          {reason}")
 
