@@ -38,7 +38,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
             console.table(title, [(row.name, *row.values) for row in rows if everything or row.differs])
             equal = sum(not row.differs for row in rows)
             if equal and not everything:
-                console.say(f"  {equal} fields are equal")
+                console.say(f"  equal fields: {equal}")
             if title == "data":
                 hashes = list(dict.fromkeys(run.plan.experiment.dataset.hash for run in found))
                 for old, new in itertools.pairwise(hashes):

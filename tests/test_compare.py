@@ -156,7 +156,7 @@ def test_runs_are_side_by_side_differences_first(project):
     done = compare(project, old.name, new.name)
     assert done.returncode == 0, done.stderr
     assert record_of(old).experiment.dataset.hash[:12] in done.stdout
-    assert "are relabelled (" in done.stdout and "fields are equal" in done.stdout
+    assert "are relabelled (" in done.stdout and "equal fields: " in done.stdout
     assert "resnet_size" not in done.stdout and "different data" in done.stdout
     assert "resnet_size" in compare(project, old.name, new.name, "all").stdout
 
