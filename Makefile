@@ -33,7 +33,7 @@ retrain-check: .venv/installed
 	@$(IN_VENV) python src/retrain_check.py $(ARGS)
 
 test: .venv/installed crate
-	@$(IN_VENV) python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(IN_VENV) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/installed
 	@$(IN_VENV) ruff check .

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import small
-from test_train import PLANTED, git, make_project, type_in
+from projects import PLANTED, git, make_project, type_in
 
 # The smallest trainings, and the same sent away without the trial and without a question.
 TINY = (

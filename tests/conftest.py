@@ -32,6 +32,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if ON_CI else pytest.skip)("no Docker engine answers")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with slow tests come last; first where processes share the files out, lest the longest begin last."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path in slow) != hasattr(config, "workerinput"))
+
+
 @pytest.fixture(scope="session")
 def training_image() -> str:
     """The name of the training image, built now where it is missing; for tests marked docker."""

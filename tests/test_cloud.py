@@ -8,11 +8,13 @@ import time
 import pytest
 from clouds import AWAY, SECRETS, TINY, burst, job_of, project
 from conftest import engine_answers
+from projects import record_of, runs, type_in
 from test_tracking import Server
-from test_train import record_of, runs, type_in
 
 from harness.config import ROOT
 from harness.launch import engine
+
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 RECIPE = engine.recipe(ROOT)
 

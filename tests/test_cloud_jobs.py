@@ -7,9 +7,11 @@ import signal
 import pytest
 from aws import Fault
 from clouds import AWAY, burst, job_of, project
-from test_train import git, record_of, runs, type_in
+from projects import git, record_of, runs, type_in
 
 from harness import identity
+
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 
 @pytest.fixture(scope="module")

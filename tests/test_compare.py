@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
+from projects import git, make_project, record_of, runs, type_in
 from test_catalog import leave
 from test_replay import dvc
-from test_train import git, make_project, record_of, runs, type_in
 
 from harness import catalog, comparison, dataset, identity, plan, shift, superiority
 from harness.verdict import Band
+
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 BAND = Band(0.02, "a test")
 

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 from aws import Aws
 from clouds import AWAY, project
-from test_train import type_in
+from projects import type_in
 
 from harness.config import ROOT
 from harness.launch import engine

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 import pytest
 from aws import Aws
-from test_train import ROOT
+from projects import ROOT
 
 from harness.aws import images, push
 from harness.errors import PreparePlace

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 import small
-from test_train import ROOT, git, make_project, record_of, runs, type_in
+from projects import ROOT, git, make_project, record_of, runs, type_in
 
 from harness import plan, verdict
+
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 SETTINGS = (
     "resnet_size=8",

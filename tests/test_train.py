@@ -5,77 +5,20 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from projects import PLANTED, SMALL, make_project, record_of, runs, type_in
 
-from harness import bundle, console, plan, record
+from harness import bundle, console, plan
 
-ROOT = Path(__file__).parents[1]
-SMALL = (
-    "resnet_size=8",
-    "epochs=1",
-    "num_data_batches=1",
-    "validation_images=1000",
-    "warmup_epochs=0",
-    "mode.threads=2",
-)
-PLANTED = {
-    "COMET_API_KEY": "",
-    "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value",
-    "MY_TOKEN": "planted-token-of-mine",
-}
-
-
-def type_in(
-    project: Path, *arguments: str, verb: str = "train", **environment: str
-) -> "subprocess.CompletedProcess[str]":
-    """Run a verb in a project; Comet without a key and nothing of CI's environment but the path."""
-    return subprocess.run(
-        [sys.executable, f"src/{verb}.py", *arguments],
-        cwd=project,
-        env={**os.environ, **PLANTED, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def git(project: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
-    subprocess.run(["git", *identity, "-C", str(project), *arguments], check=True, capture_output=True)
-
-
-def make_project(folder: Path) -> Path:
-    """A copy of this project's files, committed, without data: the sample stands in."""
-    ignored = shutil.ignore_patterns(
-        ".venv", ".git", "data", "runs", "results", ".*_cache", "dvc.lock", ".cache", "__pycache__", "tmp", "cache"
-    )
-    shutil.copytree(ROOT, folder, ignore=ignored)
-    git(folder, "init")
-    git(folder, "add", ".")
-    git(folder, "commit", "-m", "first")
-    return folder
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_project(tmp_path_factory.mktemp("projects") / "project")
-
-
-def runs(project: Path) -> list[Path]:
-    """What is there beside what sweeps leave."""
-    found = sorted((project / "runs").iterdir()) if (project / "runs").exists() else []
-    return [path for path in found if path.name not in ("sweeps", "multirun.yaml")]
-
-
-def record_of(run: Path) -> record.RunRecord:
-    return plan.from_json(record.RunRecord, json.loads((run / "record.json").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -253,164 +196,3 @@ def test_a_full_disk_is_a_failed_run_that_says_so(project, tmp_path):
         assert not list(run.rglob("*.part"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(project):
-    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", "epochs=6")
-    found = record_of(run)
-    assert found.status == "failed"
-    assert "SIGKILL" in found.reason
-    assert (run / "metrics.csv").read_text().startswith("epoch,step,")  # what was known is kept
-    assert not (run / "job").exists()
-    for arguments, says in (
-        ([f"resume={run.name}", "epochs=9"], "takes epochs from the run"),
-        (["resume=20200101T000000Z-00000000"], "there is no such run"),
-    ):
-        done = type_in(project, *arguments)
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert says in done.stderr
-    done = type_in(project, f"resume={run}", "mode.runner=process")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "resumed after step " in done.stdout
-    second = record_of(runs(project)[-1])
-    assert (second.experiment_id, second.provenance.resumed) == (found.experiment_id, run.name)
-    with (runs(project)[-1] / "metrics.csv").open() as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == list("123456")
-    done = type_in(project, f"resume={runs(project)[-1]}")
-    assert done.returncode == 2
-    assert "has completed" in done.stderr
-
-
-def broken(project: Path, until: str, signum: int, *arguments: str, worker: str | None = "job") -> Path:
-    """A run that got a signal after a line that begins with `until`.
-
-    It goes to the worker of that name in its command line, or, for None, to the command itself.
-    """
-    resumed = any(argument.startswith("resume=") for argument in arguments)
-    command = [sys.executable, "src/train.py", *(() if resumed else SMALL), "mode.checkpoint_seconds=0.2", *arguments]
-    environment = {**os.environ, **PLANTED}
-    child = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    heard = []
-    for line in child.stdout:
-        heard.append(line)
-        if line.startswith(until):
-            break
-    else:
-        raise AssertionError("".join(heard))
-    run = runs(project)[-1]
-    if worker is None:
-        child.send_signal(signum)
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if worker and read(path).endswith(f"harness.worker\0{run}/{worker}\0".encode()):
-            os.kill(int(path.parent.name), signum)
-    began = time.monotonic()
-    child.stdout.read()
-    child.stdout.close()
-    assert child.wait() == 1
-    assert time.monotonic() - began < 60
-    assert list((run / "checkpoints").iterdir())
-    return run
-
-
-TWO = ("mode.instance_count=2", "mode.threads=1")
-
-
-@pytest.fixture(scope="module")
-def two_processes(project: Path) -> record.RunRecord:
-    done = type_in(project, "mode.runner=process", *SMALL, *TWO)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return record_of(runs(project)[-1])
-
-
-def test_two_workers_end_with_equal_weights_and_the_loss_of_one(trained, two_processes):
-    one = record_of(trained[1])
-    first, second = two_processes.worker_weights
-    assert first == second == two_processes.weights
-    assert two_processes.experiment_id == one.experiment_id
-    assert two_processes.results.train_loss == pytest.approx(one.results.train_loss, abs=1e-3)
-    assert two_processes.results.validation_loss == pytest.approx(one.results.validation_loss, abs=1e-2)
-
-
-def test_a_lost_worker_is_named_within_a_minute_and_the_run_goes_on_with_resume(project):
-    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", "epochs=9", *TWO, worker="job/algo-2")
-    assert record_of(run).reason.startswith("worker algo-2 of 2 was killed by SIGKILL")
-    run = broken(project, "epoch=4 ", signal.SIGTERM, f"resume={run.name}", "mode.runner=process", *TWO, worker=None)
-    assert record_of(run).reason == "stopped by SIGTERM"
-    done = type_in(project, f"resume={run.name}", "mode.runner=process", "mode.instance_count=1")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.docker
-def test_two_containers_give_the_weights_of_two_processes(project, two_processes, training_image):
-    done = type_in(project, "mode.runner=container", *SMALL, *TWO)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = record_of(runs(project)[-1])
-    assert found.placement.image == training_image
-    assert found.worker_weights == two_processes.worker_weights
-
-
-@pytest.mark.docker
-def test_a_lost_container_is_named_within_a_minute(project, training_image):
-    run = interrupted(project, lambda run: docker_kill(run, "algo-2"), "epochs=20", *TWO)
-    assert record_of(run).reason.startswith("worker algo-2 of 2: the worker was killed by SIGKILL")
-
-
-@pytest.mark.docker
-@pytest.mark.slow  # four runs: one unbroken, one killed, one stopped, one that ends
-def test_killed_and_stopped_in_containers_it_ends_with_the_weights_of_an_unbroken_run(project, training_image):
-    unbroken = type_in(project, "mode.runner=process", *SMALL, "epochs=4")
-    assert unbroken.returncode == 0, unbroken.stderr
-    expected = record_of(runs(project)[-1]).weights
-    killed = interrupted(project, lambda run: docker_kill(run, "algo-1"), "epochs=4")
-    assert "SIGKILL" in record_of(killed).reason
-    stopped = interrupted(project, None, f"resume={killed.name}")
-    assert record_of(stopped).reason == "stopped by SIGTERM"
-    done = type_in(project, "mode.runner=process", f"resume={stopped.name}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert record_of(runs(project)[-1]).weights == expected
-
-
-def interrupted(project: Path, act: Callable[[Path], None] | None, *arguments: str) -> Path:
-    """A run in containers that `act`, or else SIGTERM to its host, ends when it has kept a state, within a minute."""
-    given = () if arguments[0].startswith("resume=") else SMALL
-    wanted = ("mode.runner=container", "mode.checkpoint_seconds=0.2", *given, *arguments)
-    before = runs(project)
-    child = subprocess.Popen(
-        [sys.executable, "src/train.py", *wanted],
-        cwd=project,
-        env={**os.environ, **PLANTED},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    copied, deadline = None, time.monotonic() + 90
-    while time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.05)
-        new = [run for run in runs(project) if run not in before]
-        states = {path.name for run in new for path in (run / "checkpoints").glob("step-*.ckpt")}
-        copied = states if new and copied is None else copied
-        if states - (copied or set()):
-            break
-    (run,) = [run for run in runs(project) if run not in before]
-    if act:
-        act(run)
-    else:
-        child.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    assert child.wait() == 1
-    assert time.monotonic() - began < 60
-    return run
-
-
-def docker_kill(run: Path, host: str) -> None:
-    wanted = ("--filter", f"volume={run / 'code'}", "--filter", f"label=com.docker.compose.service={host}")
-    listed = subprocess.run(["docker", "ps", "--quiet", *wanted], capture_output=True, text=True, check=True)
-    subprocess.run(["docker", "kill", *listed.stdout.split()], check=True, capture_output=True)
-
-
-def read(path: Path) -> bytes:
-    """A process's command line; empty where it is gone."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""

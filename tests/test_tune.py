@@ -15,10 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from projects import SMALL, git, make_project, record_of, runs, type_in
 from test_catalog import CODE
 from test_pipeline import dvc
 from test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
-from test_train import SMALL, git, make_project, record_of, runs, type_in
 
 from harness import catalog, config, folders, plan, record
 from harness.errors import ChangeSetting
