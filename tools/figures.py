@@ -130,7 +130,7 @@ def takes(numbers: Found) -> str:
             "`python benchmarks/overhead.py`",
             f"a configuration error in {over['error_vs_hydra']:.1f} times `import hydra`; a run in a process in "
             f"{over['process_vs_bare']:.2f} times a bare script, one in a container "
-            f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script (another call's: +7.7 s)",
+            f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script",
         ),
         (
             "`python benchmarks/burst.py`",
