@@ -577,8 +577,9 @@ def test_what_the_sagemaker_sdk_sends_runs_and_is_process_1(aws, tmp_path):
 @pytest.mark.docker
 def test_jobs_run_in_containers_that_find_each_other_by_name_and_hear_of_an_interruption(training_image):
     with Account(docker=training_image) as aws:
-        script = "getent hosts algo-1 > /dev/null && getent hosts algo-2 > /dev/null && hostname && id -u > "
-        aws.send(f"sleep 1; {script} /opt/ml/model/$(hostname)", ResourceConfig=compute(2))
+        found = "getent hosts algo-1 > /dev/null && getent hosts algo-2 > /dev/null"
+        both = f"until {found}; do sleep 0.1; done; sleep 3"  # a container that has ended has no name any more
+        aws.send(f"{both}; hostname; id -u > /opt/ml/model/$(hostname)", ResourceConfig=compute(2))
         aws.wait("job", "Completed", timeout=60)
         assert (aws.log("job", "algo-1"), aws.log("job", "algo-2")) == (["algo-1"], ["algo-2"])
         assert aws.archive("model") == {"algo-1": "0\n", "algo-2": "0\n"}
