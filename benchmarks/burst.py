@@ -25,8 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-from aws import Aws  # noqa: E402
-from clouds import AWAY, project  # noqa: E402
+from tests.fakes.sagemaker.server import Aws  # noqa: E402
+from tests.support.cloud import AWAY, project  # noqa: E402
 
 from harness.launch import engine  # noqa: E402
 

@@ -5,8 +5,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from harness import plan, record
-from harness.folders import RunFolder
+from harness.contract import plan, record
+from harness.runs.run_folder import RunFolder
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DATASET = plan.DatasetId("generated", "0" * 32 + ".dir", 186214026, False, (plan.FileId("a/b", "0" * 32, 10),))

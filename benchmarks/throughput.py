@@ -182,14 +182,14 @@ def ours(arguments: argparse.Namespace, deterministic: bool = True) -> None:
 
 def our_trainer(arguments: argparse.Namespace, deterministic: bool = True, data: Any = None) -> Any:
     sys.path.insert(0, str(ROOT / "src"))
-    from harness import environment
+    from harness.frameworks import tensorflow
 
-    environment.configure(arguments.threads)
+    tensorflow.configure(arguments.threads)
     import yaml
 
-    from harness.dataset import Dataset
-    from harness.settings import Training
-    from harness.step import Trainer
+    from programs.cifar10.dataset import Dataset
+    from programs.cifar10.settings import Training
+    from programs.cifar10.step import Trainer
 
     if deterministic:
         import tensorflow as tf
@@ -213,7 +213,7 @@ def keras_fit(arguments: argparse.Namespace) -> None:
     sys.path.insert(0, str(ROOT / "src"))
     import keras
 
-    from harness import resnet
+    from programs.cifar10 import resnet
 
     model = resnet.build(arguments.sizes[0], 1, 10, (120.0, 120.0, 120.0), (60.0, 60.0, 60.0))
     resnet.initialise(model, 0)
@@ -236,9 +236,9 @@ def keras_fit(arguments: argparse.Namespace) -> None:
 def matmul(arguments: argparse.Namespace) -> None:
     """What the cores can do: a matrix product of 2048 x 2048 in TensorFlow with oneDNN, in GFLOP per second."""
     sys.path.insert(0, str(ROOT / "src"))
-    from harness import environment
+    from harness.frameworks import tensorflow
 
-    environment.configure(arguments.threads)
+    tensorflow.configure(arguments.threads)
     import tensorflow as tf
 
     a = tf.random.stateless_uniform([2048, 2048], (1, 2))
@@ -248,11 +248,14 @@ def matmul(arguments: argparse.Namespace) -> None:
 def whole(arguments: argparse.Namespace) -> None:
     """All data, steps, evaluations and files of a run; prints when the first step was done, and the peak of memory."""
     sys.path.insert(0, str(ROOT / "src"))
-    from harness import environment, worker
+    from harness.frameworks import tensorflow
+    from harness.worker import __main__
 
-    environment.configure(arguments.threads)
-    sys.modules.update(dict.fromkeys(worker.UNWANTED))  # type: ignore[arg-type]  # as the worker does
-    from harness import checkpoint, dataset, evaluation
+    tensorflow.configure(arguments.threads)
+    sys.modules.update(dict.fromkeys(__main__.UNWANTED))  # type: ignore[arg-type]  # as the worker does
+    from harness.frameworks import tensorflow
+    from harness.worker import checkpoint
+    from programs.cifar10 import dataset, evaluation
 
     data = dataset.load(Path(os.environ["DATA"]), 5, 5000, 0)
     trainer = our_trainer(arguments, data=data)
@@ -264,7 +267,7 @@ def whole(arguments: argparse.Namespace) -> None:
         checkpoint.write(Path(folder), checkpoint.Checkpoint("", 0, trainer.step, [], trainer.arrays()))
         evaluation.evaluate(trainer.infer, data.validation_images, data.validation_labels)
         evaluation.evaluate(evaluation.inference(trainer.model), data.test_images, data.test_labels)
-        checkpoint.save(trainer.model, Path(folder, "model.keras"))
+        tensorflow.save(trainer.model, Path(folder, "model.keras"))
     print(first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
@@ -292,12 +295,13 @@ def write_random(folder: Path) -> str:
     sys.path.insert(0, str(ROOT / "src"))
     import numpy as np
 
-    from harness import identity, sample
+    from programs.cifar10 import batch_files
+    from programs.cifar10.host import sample
 
     drawn = np.random.default_rng(0)
-    (folder / identity.BATCHES).mkdir()
-    (folder / identity.META).write_bytes(sample.meta_file(10000, tuple("0123456789")))
-    for path in (*identity.TRAIN, identity.TEST):
+    (folder / batch_files.BATCHES).mkdir()
+    (folder / batch_files.META).write_bytes(sample.meta_file(10000, tuple("0123456789")))
+    for path in (*batch_files.TRAIN, batch_files.TEST):
         pixels, labels = drawn.integers(0, 256, (10000, 3072), dtype=np.uint8), drawn.integers(0, 10, 10000)
         content = sample.batch_file(path, labels.tolist(), pixels, [f"{number}.png" for number in range(10000)])
         (folder / path).write_bytes(content)

@@ -109,7 +109,7 @@ def speed(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train on all training images and count on the test images."""
-    from harness import dataset
+    from programs.cifar10 import dataset
 
     torch.manual_seed(arguments.seed)
     data = dataset.load(Path(arguments.data), 5, 0, arguments.seed)

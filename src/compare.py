@@ -13,10 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Config
+from harness import console
+from harness.contract.errors import SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config
 
 USE = "python src/compare.py RUN RUN"
 
@@ -24,15 +25,16 @@ USE = "python src/compare.py RUN RUN"
 def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
     """Print what differs between runs."""
     if len(names) < 2:
-        raise ChangeSetting("compare.py takes two runs or more", legal="names of runs, or data=REV", command=USE)
-    from harness import comparison, original, shift
+        raise SettingError("compare.py takes two runs or more", legal="names of runs, or data=REV", command=USE)
+    from harness.evidence import baseline, comparison, versions
+    from harness.sharing import find
 
     runs = ROOT / settings.runs_folder
     with tempfile.TemporaryDirectory() as scratch:
         found = []
         for number, name in enumerate(names):
             (folder := Path(scratch, str(number))).mkdir()
-            found.append(original.find(runs, name, folder))
+            found.append(find.find(runs, name, folder))
         console.say("runs      " + "  ".join(run.run_id for run in found))
         for title, rows in comparison.sections(found):
             console.table(title, [(row.name, *row.values) for row in rows if everything or row.differs])
@@ -42,11 +44,11 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
             if title == "data":
                 hashes = list(dict.fromkeys(run.plan.experiment.dataset.hash for run in found))
                 for old, new in itertools.pairwise(hashes):
-                    console.say("\n".join(f"  {line}" for line in shift.lines(ROOT, old, new)))
+                    console.say("\n".join(f"  {line}" for line in versions.lines(ROOT, old, new)))
                 for old_run, new_run in itertools.pairwise(found):
                     console.difference(comparison.code(old_run, new_run))
         record = found[0].record
-        band = original.band(runs, found[0].plan.experiment, record.results if record else None)
+        band = baseline.band(runs, found[0].plan.experiment, record.results if record else None)
         if best := comparison.better(found, band):
             console.say(f"\nbest      {best}")
     return 0
@@ -54,12 +56,13 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
 
 def compare_data(asked: str) -> int:
     """Print how two versions of the data differ."""
-    from harness import fetching, shift
+    from harness.data import pins
+    from harness.evidence import versions
 
     old, _, new = asked.partition("..")
-    pins = (fetching.pinned_at(ROOT, old), fetching.pinned_at(ROOT, new) if new else fetching.pinned(ROOT))
+    pins = (pins.pinned_at(ROOT, old), pins.pinned_at(ROOT, new) if new else pins.pinned(ROOT))
     console.say(f"data      {pins[0]} ({old}) -> {pins[1]} ({new or 'here'})")
-    for line in shift.lines(ROOT, *pins, console.say):
+    for line in versions.lines(ROOT, *pins, console.say):
         console.say(f"  {line}")
     return 0
 
@@ -71,7 +74,7 @@ if __name__ == "__main__":
     runs = [each for each in named if each != "all"]
     sys.exit(
         console.main(
-            lambda: config.run(
+            lambda: compose.run(
                 lambda settings: compare_data(data[0]) if data else compare_runs(runs, "all" in named, settings)
             )
         )

@@ -11,25 +11,28 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting, ReadRecord
-from harness.settings import Config, threads
+from harness import console
+from harness.contract.errors import RunFailed, SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config, threads
 
 BATCH = 500  # images at a time; only memory depends on it
 
 
 def evaluate(folder: Path, settings: Config) -> int:
     """Accuracy of folder/model.keras on the data that it was trained with; 1 where it is not the recorded one."""
-    from harness import dataset, environment, fetching
+    from harness.data import obtain
+    from harness.frameworks import tensorflow
+    from programs.cifar10 import dataset
 
     claimed, wanted = claim(folder), settings.data
-    found = fetching.obtain(ROOT, wanted, console.say)
+    found = obtain.obtain(ROOT, wanted, console.say)
     if found.dataset.hash != claimed["dataset_hash"]:
-        raise ReadRecord(f"{folder} was trained on {claimed['dataset_hash']}, the data here is {found.dataset.hash}")
+        raise RunFailed(f"{folder} was trained on {claimed['dataset_hash']}, the data here is {found.dataset.hash}")
     images, labels = dataset.load_test(found.folder, found.dataset)
-    environment.configure(threads(settings.mode))
-    with environment.native_stderr_off():
+    tensorflow.configure(threads(settings.mode))
+    with tensorflow.native_stderr_off():
         import keras
         import numpy as np
 
@@ -41,11 +44,11 @@ def evaluate(folder: Path, settings: Config) -> int:
         f"test accuracy {correct / len(images):.4f} ({correct} of {len(images)}), recorded {claimed['test_correct']}"
     )
     if settings.publish:
-        from harness.publish import publish_evaluation
+        from harness.finish.publish import publish_evaluation
 
         publish_evaluation(correct, len(images), agrees, ROOT / settings.publish)
     if not agrees:
-        raise ReadRecord(
+        raise RunFailed(
             f"{folder / 'model.keras'} gets {correct} test images right, the run recorded {claimed['test_correct']}"
         )
     return 0
@@ -58,14 +61,14 @@ def claim(folder: Path) -> dict[str, Any]:
     if (folder / "record.json").exists():
         record = json.loads((folder / "record.json").read_text())
         if record["results"] is None:
-            raise ReadRecord(f"{folder} failed and has no model: {record['reason']}")
+            raise RunFailed(f"{folder} failed and has no model: {record['reason']}")
         return {**record["results"], "dataset_hash": record["experiment"]["dataset"]["hash"]}
-    raise ChangeSetting(f"{folder} holds no record", legal="a run folder", command="python src/evaluate.py runs/RUN_ID")
+    raise SettingError(f"{folder} holds no record", legal="a run folder", command="python src/evaluate.py runs/RUN_ID")
 
 
 if __name__ == "__main__":
     folders = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in folders]
     sys.exit(
-        console.main(lambda: config.run(lambda settings: evaluate(Path((folders or ["results/train"])[0]), settings)))
+        console.main(lambda: compose.run(lambda settings: evaluate(Path((folders or ["results/train"])[0]), settings)))
     )

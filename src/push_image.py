@@ -10,10 +10,11 @@ Settings of conf/ can be given as in train.py; `mode.region` says which registry
 import signal
 import sys
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Cloud, Config
+from harness import console
+from harness.contract.errors import SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Cloud, Config
 
 KINDS = ("gpu", "cpu")
 
@@ -22,10 +23,8 @@ def push_image(kinds: list[str], settings: Config) -> int:
     """Build, log in, push; say the name and the digest."""
     kind = (kinds or ["gpu"])[0]
     if kind not in KINDS or len(kinds) > 1:
-        raise ChangeSetting(
-            f"{' '.join(kinds)} is no kind of image", legal=" | ".join(KINDS), command="make push-image"
-        )
-    from harness.aws import account, push
+        raise SettingError(f"{' '.join(kinds)} is no kind of image", legal=" | ".join(KINDS), command="make push-image")
+    from harness.cloud.aws import account, push
     from harness.launch import engine
 
     assert isinstance(settings.mode, Cloud)
@@ -41,4 +40,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: Docker's copy of the password goes first
     named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = ["mode=cloud", *(argument for argument in sys.argv[1:] if argument not in named)]
-    sys.exit(console.main(lambda: config.run(lambda settings: push_image(named, settings))))
+    sys.exit(console.main(lambda: compose.run(lambda settings: push_image(named, settings))))

@@ -14,10 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Config
+from harness import console
+from harness.contract.errors import SettingError
+from harness.finish import summary
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config
 
 HERE = ("code=here", "data=here", "lock=here")
 
@@ -25,20 +27,23 @@ HERE = ("code=here", "data=here", "lock=here")
 def replay(names: list[str], here: set[str], settings: Config) -> int:
     """Find the original, bring back what it names, run it, judge."""
     if len(names) != 1:
-        raise ChangeSetting("replay.py takes one run", legal="one name", command="python src/replay.py RUN")
-    from harness import conclude, original, rerun
+        raise SettingError("replay.py takes one run", legal="one name", command="python src/replay.py RUN")
+    from harness.evidence import baseline
+    from harness.finish import conclude
+    from harness.planning import replay
+    from harness.sharing import find
 
     started, runs = time.monotonic(), ROOT / settings.runs_folder
     with tempfile.TemporaryDirectory() as scratch:
-        found = original.find(runs, names[0], Path(scratch))
-        made, changed = rerun.make(found, here, settings, console.say)
+        found = find.find(runs, names[0], Path(scratch))
+        made, changed = replay.make(found, here, settings, console.say)
         if settings.dry_run:
             console.say(str(made))
             return 0
         runner = made.prepare()
         run = made.stage()
-        original.keep(run, found, changed)
-    console.announce(made.plan, run)
+        baseline.keep(run, found, changed)
+    summary.announce(made.plan, run)
     return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, None, started)
 
 
@@ -46,4 +51,4 @@ if __name__ == "__main__":
     here = {argument for argument in sys.argv[1:] if argument in HERE}
     named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in named and argument not in here]
-    sys.exit(console.main(lambda: config.run(lambda settings: replay(named, here, settings))))
+    sys.exit(console.main(lambda: compose.run(lambda settings: replay(named, here, settings))))

@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Config
+from harness import console
+from harness.contract.errors import SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config
 
 OWN = ("output", "port")
 
@@ -27,7 +28,7 @@ def report(names: list[str], own: dict[str, str], settings: Config) -> int:
     if names[:1] == ["serve"]:
         port = own.get("port", "8765")
         if len(names) > 1 or not port.isdecimal():
-            raise ChangeSetting(
+            raise SettingError(
                 f"serve {' '.join(names[1:])} port={port}",
                 legal="no runs, and a number",
                 command="python src/report.py serve port=8765",
@@ -48,4 +49,4 @@ if __name__ == "__main__":
     own = dict(each.split("=", 1) for each in sys.argv[1:] if each.partition("=")[0] in OWN and "=" in each)
     named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = [each for each in sys.argv[1:] if each not in named and each.partition("=")[0] not in OWN]
-    sys.exit(console.main(lambda: config.run(lambda settings: report(named, own, settings))))
+    sys.exit(console.main(lambda: compose.run(lambda settings: report(named, own, settings))))

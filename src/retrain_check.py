@@ -9,26 +9,28 @@ not worse on the new test set, 1 it is, 2 a run, a model or a version of the dat
 
 import sys
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Config, threads
+from harness import console
+from harness.contract.errors import SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config, threads
 
 
 def check(names: list[str], settings: Config) -> int:
     """Find both models and both test sets, count, and judge."""
     if len(names) not in (0, 2):
         command = "python src/retrain_check.py OLD NEW"
-        raise ChangeSetting("retrain_check.py takes two runs or none", legal="two runs", command=command)
-    from harness import environment, retrained
+        raise SettingError("retrain_check.py takes two runs or none", legal="two runs", command=command)
+    from harness.evidence import retraining
+    from harness.frameworks import tensorflow
 
     runs = ROOT / settings.runs_folder
-    pair = retrained.named(runs, *names) if names else retrained.newest(ROOT, runs)
-    sets = retrained.test_sets(ROOT, pair, console.say)
+    pair = retraining.named(runs, *names) if names else retraining.newest(ROOT, runs)
+    sets = retraining.test_sets(ROOT, pair, console.say)
     console.say(f"old       {pair.old.run_id}, trained on {pair.old.plan.experiment.dataset.hash}")
     console.say(f"new       {pair.new.run_id}, trained on {pair.new.plan.experiment.dataset.hash}")
-    environment.configure(threads(settings.mode))
-    claims = retrained.judge(runs, pair, sets)
+    tensorflow.configure(threads(settings.mode))
+    claims = retraining.judge(runs, pair, sets)
     for name, claim in claims.items():
         console.say(f"{name:9} {claim}")
     return 1 if claims["new test"].word == "worse" else 0
@@ -37,4 +39,4 @@ def check(names: list[str], settings: Config) -> int:
 if __name__ == "__main__":
     named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in named]
-    sys.exit(console.main(lambda: config.run(lambda settings: check(named, settings))))
+    sys.exit(console.main(lambda: compose.run(lambda settings: check(named, settings))))

@@ -8,24 +8,24 @@ tried again the next time, 2 nothing can be sent.
 
 import sys
 
-from harness import config, console
-from harness.config import ROOT
-from harness.errors import ChangeSetting
-from harness.settings import Config
+from harness import console
+from harness.contract.errors import SettingError
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config
 
 
 def synchronise(settings: Config) -> int:
     """Send what waits in the folder of all runs."""
-    from harness import tracking
-    from harness.tracking import sync
+    from harness.tracking import sync, tracker
 
     runs = ROOT / settings.runs_folder
     if not (found := sync.waiting(runs)):
         console.say(f"nothing to send: Comet has every finished run of {runs}, or there is none")
         return 0
-    if not tracking.has_key():
+    if not tracker.has_key():
         command = "export COMET_API_KEY=…; python src/sync.py"
-        raise ChangeSetting(f"{len(found)} archives wait, and there is no Comet API key", command=command)
+        raise SettingError(f"{len(found)} archives wait, and there is no Comet API key", command=command)
     with sync.alone(runs):
         found = sync.waiting(runs)  # what another program sent meanwhile is gone from it
         sent = sum(sync.send(one, console.say) for one in found)
@@ -34,4 +34,4 @@ def synchronise(settings: Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: config.run(synchronise)))
+    sys.exit(console.main(lambda: compose.run(synchronise)))

@@ -13,16 +13,19 @@ cloud goes on without this program.
 import sys
 import time
 
-from harness import config, console
-from harness.config import ROOT
-from harness.settings import Config
-from harness.tuning.asked import Job, Search
+from harness import console
+from harness.finish import summary
+from harness.settings import compose
+from harness.settings.project import ROOT
+from harness.settings.schema import Config
+from harness.settings.sweeps import Job, Search
 
 
 def train(settings: Config) -> int:
     """Obtain the data, plan, stage, run, record."""
     # Imported here, since a mistake on the command line should not wait for them.
-    from harness import conclude, draft
+    from harness.finish import conclude
+    from harness.planning import draft
 
     started = time.monotonic()
     made = draft.make(settings, console.say)
@@ -31,24 +34,24 @@ def train(settings: Config) -> int:
         return 0
     runner = made.prepare()
     run = made.stage()
-    console.announce(made.plan, run)
+    summary.announce(made.plan, run)
     target = ROOT / settings.publish if settings.publish else None
     return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, target, started)
 
 
 def grid(jobs: list[Job]) -> list[int]:
     """Train each, here or in the cloud, unless it is there already; their exit codes."""
-    from harness.tuning import grid
+    from harness.sweep import grid
 
     return grid.run(jobs)
 
 
 def search(asked: Search) -> list[int]:
     """Let Optuna choose what to train; the exit codes."""
-    from harness.tuning import study
+    from harness.sweep import search
 
-    return study.run(asked)
+    return search.run(asked)
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: config.run(train, grid, search)))
+    sys.exit(console.main(lambda: compose.run(train, grid, search)))

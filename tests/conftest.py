@@ -57,10 +57,10 @@ def cifar10() -> Path | None:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     """AWS on loopback, with what a burst needs."""
-    from aws import Aws
+    from tests.fakes.sagemaker.server import Aws
 
-    from harness.config import ROOT
     from harness.launch import engine
+    from harness.settings.project import ROOT
 
     with Aws(grace=20) as made:
         made.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")
@@ -70,7 +70,7 @@ def aws() -> Iterator[Any]:
 @pytest.fixture
 def typed(aws: Any) -> Iterator[Any]:
     """Commands of a test, typed with AWS's environment, ended with it."""
-    from clouds import SECRETS, Typed
+    from tests.support.cloud import SECRETS, Typed
 
     begun = []
 

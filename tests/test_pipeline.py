@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import git, make_project, record_of, runs
+from tests.support.projects import git, make_project, record_of, runs
 
 QUICK = "conf/scale/quick.yaml"
 BIN = Path(sys.executable).parent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 
 # Who may import what: paths below src/; a folder ends with "/".

@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projects import PLANTED, SMALL, make_project, record_of, runs, type_in
+from tests.support.projects import PLANTED, SMALL, make_project, record_of, runs, type_in
 
-from harness import bundle, console, plan
+from harness.contract import bundle, plan
+from programs.cifar10.host import published
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
@@ -45,8 +46,8 @@ def test_the_last_lines_name_what_was_trained_on_what_and_where(trained):
         "comet upload",
     ):
         assert expected in last
-    assert printed.count(console.SAMPLE) == 2  # before and after
-    assert "\n" not in console.SAMPLE and "python src/fetch.py" in console.SAMPLE
+    assert printed.count(published.SAMPLE) == 2  # before and after
+    assert "\n" not in published.SAMPLE and "python src/fetch.py" in published.SAMPLE
 
 
 def test_the_record_holds_the_plan_and_the_evidence(trained):

@@ -65,7 +65,7 @@ def measure(name: str) -> None:
 
 def machine() -> str:
     """Model, cores and the widest vectors, on which speeds hang."""
-    from harness import environment
+    from harness.worker import environment
 
     model, flags = environment.processor()
     widest = next((name for flag, name in VECTORS.items() if flag in (flags or [])), "neither AVX2 nor AVX-512")

@@ -11,9 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.plugins.sweeper import Sweeper
 
-from harness.errors import ChangeSetting
-from harness.settings import verb
-from harness.tuning.asked import Choice, Span
+from harness.contract.errors import SettingError
+from harness.settings.command_line import command_name
+from harness.settings.sweeps import Choice, Span
 
 
 class OptunaSweeper(Sweeper):
@@ -30,7 +30,7 @@ class OptunaSweeper(Sweeper):
         """Part what was typed, and what conf/ adds to it, into the space and the rest.
 
         Raises:
-            ChangeSetting: nothing is left open.
+            SettingError: nothing is left open.
         """
         loader = self._context.config_loader
         lines = [f"{name}={value}" for name, value in self._params.items()]
@@ -38,10 +38,10 @@ class OptunaSweeper(Sweeper):
         last = {each.get_key_element(): each for each in parsed}  # what was typed wins
         space = {name: _dimension(each) for name, each in last.items() if each.is_sweep_override()}
         if not space:
-            raise ChangeSetting(
+            raise SettingError(
                 "hydra/sweeper=optuna has nothing to search",
                 legal="settings with several values, like learning_rate=interval(0.01,1)",
-                command=f"{verb()} -m hydra/sweeper=optuna 'learning_rate=interval(0.01,1)'",
+                command=f"{command_name()} -m hydra/sweeper=optuna 'learning_rate=interval(0.01,1)'",
             )
         fixed = [f"{name}={each.get_value_element_as_str()}" for name, each in last.items() if name not in space]
         self._task.search(space, tuple(fixed), self._settings, lambda each: loader.load_sweep_config(self.config, each))

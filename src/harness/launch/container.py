@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.folders import RunFolder
-from harness.launch import GRACE, Ended, engine, request
-from harness.provenance import without_secrets
+from harness.launch import engine, request
+from harness.launch.runner import GRACE, Ended
+from harness.provenance.credentials import without_secrets
+from harness.runs.run_folder import RunFolder
 
 HOST = "algo-1"  # the SDK's name for the first container, the chief; the second is algo-2
 SERVICE = "com.docker.compose.service"  # the label with that name

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.errors import PreparePlace
+from harness.contract.errors import NotReady
 
 ANSWER = 10.0  # seconds that the engine has to answer a question
 BUILD = {"local": 900.0, "cpu": 900.0, "gpu": 7200.0}  # seconds that building an image may take
@@ -61,11 +61,11 @@ def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
     """The name of the cloud's image for `cpu` or `gpu`, built where it is missing.
 
     Raises:
-        PreparePlace: there is no engine, or building failed.
+        NotReady: there is no engine, or building failed.
     """
     why = unanswered() or build(root, say, kind)
     if why is not None:
-        raise PreparePlace(f"the image cannot be built here: {why}", command="make image")
+        raise NotReady(f"the image cannot be built here: {why}", command="make image")
     return f"{image_name(root)}-{kind}"
 
 

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import ROOT
-from harness.errors import PreparePlace
-from harness.fetching import Obtained
-from harness.launch import Runner, engine, request
+from harness.contract.errors import NotReady
+from harness.contract.plan import Placement, RunPlan
+from harness.data.obtain import Obtained
+from harness.launch import engine, request
 from harness.launch.container import Container
 from harness.launch.process import Process
-from harness.plan import Placement, RunPlan
-from harness.settings import Mode, threads
+from harness.launch.runner import Runner
+from harness.settings.project import ROOT
+from harness.settings.schema import Mode, threads
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def choose(mode: Mode, say: Callable[[str], None], dry: bool = False) -> Placeme
     """Which place on this machine, and why. A dry choice builds no image.
 
     Raises:
-        PreparePlace: a container is asked for and cannot run here.
+        NotReady: a container is asked for and cannot run here.
     """
     image = engine.image_name(ROOT)
     reason = "asked for" if mode.runner == "process" else _obstacle(mode.runner, image, say, dry)
@@ -60,7 +61,7 @@ def _obstacle(runner: str, image: str, say: Callable[[str], None], dry: bool) ->
     reason = engine.missing()
     if reason is not None:
         if asked:
-            raise PreparePlace(
+            raise NotReady(
                 f"mode.runner=container cannot run here: {reason}",
                 legal="auto | process",
                 command="python src/train.py mode.runner=process",
@@ -68,7 +69,7 @@ def _obstacle(runner: str, image: str, say: Callable[[str], None], dry: bool) ->
         return reason
     if engine.image_id(image) is None:
         if asked:
-            raise PreparePlace(
+            raise NotReady(
                 f"mode.runner=container needs the image {image}", legal="auto | process", command="make image"
             )
         failure = None if dry else engine.build(ROOT, say)

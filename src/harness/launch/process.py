@@ -14,9 +14,10 @@ import threading
 import time
 from pathlib import Path
 
-from harness.folders import JobFolder, RunFolder
-from harness.launch import GRACE, Ended
-from harness.provenance import without_secrets
+from harness.contract.job_folder import JobFolder
+from harness.launch.runner import GRACE, Ended
+from harness.provenance.credentials import without_secrets
+from harness.runs.run_folder import RunFolder
 
 LOST = 10.0  # seconds that the others have to end by themselves when one worker has failed
 

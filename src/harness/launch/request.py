@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness import bundle
-from harness.plan import DatasetId, RunPlan
+from harness.contract import bundle
+from harness.contract.plan import DatasetId, RunPlan
 
 COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the worker is process 1 and gets SIGTERM
 # SageMaker charts what these find in the worker's lines.

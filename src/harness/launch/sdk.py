@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness.launch import GRACE, engine
+from harness.launch import engine
 from harness.launch.container import COMPOSE_FILE
+from harness.launch.runner import GRACE
 
 # What Docker Compose puts before a container's line.
 PREFIX = re.compile(r"^(\x1b\[\d+m)?\S*algo-\d\S*\s*\|(\x1b\[0m)? ?")

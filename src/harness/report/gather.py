@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import catalog, original
 from harness.report import rows
+from harness.runs import stored
+from harness.sharing import find
 
 
 def table(
@@ -20,18 +21,18 @@ def table(
         differences: as `rows.table` takes it.
 
     Raises:
-        PreparePlace, ChangeSetting: one is not there, or not whole.
+        NotReady, SettingError: one is not there, or not whole.
     """
     found: dict[str, rows.Kept] = {}
     unreadable: list[str] = []
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
         if not names or (path.is_dir() and not (path / "plan.json").exists() and any(path.glob("*/plan.json"))):
-            pasts, broken = catalog.everything(path)
+            pasts, broken = stored.everything(path)
             unreadable += broken
         else:
             (scratch / str(number)).mkdir()
-            pasts = [original.find(runs, name, scratch / str(number))]
+            pasts = [find.find(runs, name, scratch / str(number))]
         found |= {past.run_id: rows.kept(past) for past in pasts}
     return rows.table([found[run_id] for run_id in sorted(found)], unreadable, differences)
 
@@ -41,8 +42,8 @@ def differences(root: Path) -> Callable[[str, str], list[str]]:
 
     @functools.cache
     def between(older: str, newer: str) -> list[str]:
-        from harness import shift  # late: NumPy and DVC, and mostly there is but one version
+        from harness.evidence import versions  # late: NumPy and DVC, and mostly there is but one version
 
-        return shift.lines(root, older, newer)
+        return versions.lines(root, older, newer)
 
     return between

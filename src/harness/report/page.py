@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import atomic
-from harness.errors import PreparePlace
+from harness.contract import atomic
+from harness.contract.errors import NotReady
 
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
@@ -52,13 +52,13 @@ def write(target: Path, html: str) -> None:
     """Put the page under its name, whole.
 
     Raises:
-        PreparePlace: it cannot be written.
+        NotReady: it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(target, html)
     except OSError as error:
-        raise PreparePlace(
+        raise NotReady(
             f"{target} cannot be written: {error.strerror}", command="python src/report.py output=PATH.html"
         ) from error
 

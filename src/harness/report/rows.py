@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog import Past
-from harness.plan import Experiment, to_json
-from harness.provenance import redact
-from harness.verdict import IDENTICAL
+from harness.contract.plan import Experiment, to_json
+from harness.evidence.verdict import IDENTICAL
+from harness.provenance.credentials import redact
+from harness.runs.stored import StoredRun
 
 Value = str | float | bool | None
 POINTS = 40_000  # of all curves together, each with its losses and accuracies: about 1.5 MB of JSON
@@ -30,7 +30,7 @@ class Kept:
     verdict: tuple[str, str] | None
 
 
-def kept(past: Past) -> Kept:
+def kept(past: StoredRun) -> Kept:
     """The columns of one run; a file of its folder that cannot be read counts as absent."""
     plan, record, git = past.plan, past.record, past.plan.provenance.git
     results, bill = (record.results, record.bill) if record else (None, None)
@@ -83,7 +83,7 @@ def group(experiment: Experiment) -> str:
     return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _verdict(past: Past) -> tuple[str, str] | None:
+def _verdict(past: StoredRun) -> tuple[str, str] | None:
     """(original, verdict) of a replay."""
     try:
         found = json.loads(past.folder.verdict.read_text())
@@ -92,7 +92,7 @@ def _verdict(past: Past) -> tuple[str, str] | None:
         return None
 
 
-def _minutes(past: Past) -> float | None:
+def _minutes(past: StoredRun) -> float | None:
     """Wall time of the training alone, as recorded, or as the epochs so far tell."""
     if past.record and "train" in past.record.seconds:
         return round(past.record.seconds["train"] / 60, 4)

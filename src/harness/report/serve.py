@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from harness import catalog
-from harness.errors import ChangeSetting, PreparePlace
-from harness.folders import RunFolder
+from harness.contract.errors import NotReady, SettingError
 from harness.report import page, rows
+from harness.runs import stored
+from harness.runs.run_folder import RunFolder
 
 LOOPBACK = "127.0.0.1"
 WATCHED = ("plan.json", "record.json", "metrics.csv", "verdict.json")
@@ -54,8 +54,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _read(path: Path) -> rows.Kept | str:
     try:
-        return rows.kept(catalog.read(RunFolder(path)))
-    except PreparePlace as error:
+        return rows.kept(stored.read(RunFolder(path)))
+    except NotReady as error:
         return error.what
 
 
@@ -105,14 +105,14 @@ def server(runs: Path, port: int, differences: Differences | None = None) -> Thr
     """A server that is bound and waits for `serve_forever`; port 0 takes any that is free.
 
     Raises:
-        ChangeSetting: the port is taken or may not be used.
+        SettingError: the port is taken or may not be used.
     """
     handler = type("Bound", (Handler,), {"source": Source(runs, differences), "hosts": ()})
     try:
         made = ThreadingHTTPServer((LOOPBACK, port), handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ChangeSetting(
+        raise SettingError(
             f"port={port}: {reason}", legal="a free port, or 0 for any", command="python src/report.py serve port=0"
         ) from error
     made.daemon_threads = True

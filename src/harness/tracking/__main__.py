@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import atomic
-from harness.folders import RunFolder
-from harness.provenance import redact
-from harness.tracking import EVENTS, OFFLINE_PATIENCE, ONLINE_PATIENCE, RECORDED, logged
+from harness.contract import atomic
+from harness.provenance.credentials import redact
+from harness.runs.run_folder import RunFolder
+from harness.tracking import logged
+from harness.tracking.tracker import EVENTS, OFFLINE_PATIENCE, ONLINE_PATIENCE, RECORDED
 
 LOOK = 0.5  # seconds between two looks at the events
 # What Comet would gather by itself: of this process and its folder, which are not the run's.

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from harness.folders import RunFolder
+from harness.runs.run_folder import RunFolder
 
 CODE = "code.zip"  # the bundle as one asset: each is a request to Comet
 

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from harness import atomic
-from harness.errors import PreparePlace
-from harness.provenance import redact
+from harness.contract import atomic
+from harness.contract.errors import NotReady
+from harness.provenance.credentials import redact
 
 EXISTS = "already exists"  # in what Comet's client says of an experiment that is there
 
@@ -23,7 +23,7 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
     """The files of an experiment that have these names, by the API key that Comet finds.
 
     Raises:
-        PreparePlace: Comet does not know the experiment, or cannot be reached.
+        NotReady: Comet does not know the experiment, or cannot be reached.
     """
     logging.getLogger("comet_ml").setLevel(logging.CRITICAL)
     import comet_ml
@@ -32,14 +32,14 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
     try:
         experiment = api(cache=False).get_experiment_by_key(key)
         if experiment is None:
-            raise PreparePlace(f"Comet knows no experiment {key} that your API key may see", command="comet check")
+            raise NotReady(f"Comet knows no experiment {key} that your API key may see", command="comet check")
         assets = [each for each in experiment.get_asset_list() if each["fileName"] in wanted]
         return {each["fileName"]: experiment.get_asset(each["assetId"], return_type="binary") for each in assets}
-    except PreparePlace:
+    except NotReady:
         raise
     except Exception as error:  # Comet's errors have no base of their own
         what = redact(" ".join(str(error).split()))[:200] or type(error).__name__
-        raise PreparePlace(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
+        raise NotReady(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
 
 
 class Heard(logging.Handler):

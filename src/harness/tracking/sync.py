@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import atomic
-from harness.errors import PreparePlace
-from harness.tracking import QUIET
+from harness.contract import atomic
+from harness.contract.errors import NotReady
+from harness.tracking.tracker import QUIET
 
 BEGUN = "upload_begun"  # in state.json: an upload that broke off left a part of the experiment in Comet
 
@@ -46,13 +46,13 @@ def alone(runs: Path) -> Iterator[None]:
     """A lock that ends with this program, so that nothing is sent twice.
 
     Raises:
-        PreparePlace: another program sends these runs.
+        NotReady: another program sends these runs.
     """
     with (runs / ".sync.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PreparePlace(f"another program sends the runs of {runs}", legal="its end") from error
+            raise NotReady(f"another program sends the runs of {runs}", legal="its end") from error
         yield
 
 

@@ -1,0 +1,1 @@
+"""What stays: jobs on SageMaker."""

@@ -1,0 +1,1 @@
+"""What stays: single AWS services, a module for each."""

@@ -1,0 +1,201 @@
+"""Objects in S3: folders that are uploaded once and are complete or do not count, and archives that come back.
+
+A folder's content is named by hash, so what is there is never written again. Every object is checked on its way: S3
+compares the md5 that is sent with the bytes that arrived, and the marker that says "complete" is written last.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.cloud.aws.account import told
+from harness.contract.errors import RunFailed
+
+STREAMS = 8  # uploads at a time
+TRIES = 4  # where the bytes did not arrive whole
+REPORTS = 5  # lines about an upload, about
+Content = bytes | Path
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place in a bucket: every key begins with `prefix`, which has no slash at its ends."""
+
+    client: Any
+    bucket: str
+    prefix: str
+
+    def uri(self, name: str) -> str:
+        """The s3:// address of a name."""
+        return f"s3://{self.bucket}/{self._key(name)}"
+
+    def put_folder(self, name: str, files: Mapping[str, Content], say: Callable[[str], None]) -> None:
+        """Make sure that `name`/ holds these files, by path.
+
+        Files that are there are not sent again, so an upload that broke off goes on. The marker `name`.json is written
+        last; it lists each path's md5, and the ETag that S3 gave it.
+
+        Raises:
+            NotReady: S3 refuses or does not answer.
+        """
+        with told(f"uploading to {self.uri(name)}"):
+            etags = self._listing(f"{name}/")
+            marked = self._marked(name)
+        digests = {path: _md5(content) for path, content in files.items()}
+        # An ETag is the md5, unless S3 encrypts with a key of yours: then it is the one that the marker says.
+        missing = [path for path in files if etags.get(path) not in (digests[path], *marked.get(path, [])[1:])]
+        if not missing and {path: each[0] for path, each in marked.items()} == digests:
+            return
+        total = sum(_size(files[path]) for path in missing)
+        done = told_at = 0
+        with told(f"uploading to {self.uri(name)}"), ThreadPoolExecutor(STREAMS) as pool:
+            sent = pool.map(lambda path: self._put(f"{name}/{path}", files[path], digests[path]), missing)
+            for path, etag in zip(missing, sent, strict=True):
+                etags[path] = etag
+                done += _size(files[path])
+                if done == total or done >= told_at + total / REPORTS:
+                    told_at = done
+                    say(f"upload    {done / 1e6:.1f} of {total / 1e6:.1f} MB to {self.uri(name)}")
+            marker = json.dumps(
+                {path: [digests[path], etags[path]] for path in files}, sort_keys=True, indent=1
+            ).encode()
+            self._put(f"{name}.json", marker, _md5(marker))
+
+    def put(self, name: str, content: Content) -> None:
+        """Write one object.
+
+        Raises:
+            NotReady: S3 refuses or does not answer.
+        """
+        with told(f"uploading {self.uri(name)}"):
+            self._put(name, content, _md5(content))
+
+    def get_folder(self, name: str, folder: Path) -> list[Path]:
+        """Download what lies under `name`/ to a folder, flat; a file that is there whole is not fetched again.
+
+        Raises:
+            NotReady: S3 refuses or does not answer.
+        """
+        with told(f"downloading {self.uri(name)}"):
+            there = self._listing(f"{name}/")
+        taken = []
+        for path, digest in sorted(there.items()):
+            if "/" in path or path in ("", ".", ".."):
+                continue
+            taken.append(folder / path)
+            if not (taken[-1].exists() and _md5(taken[-1]) == digest):
+                self.get(f"{name}/{path}", taken[-1])
+        return taken
+
+    def get(self, name: str, path: Path) -> bool:
+        """Download an object to a file that gets its name when it is whole; False where there is none.
+
+        Raises:
+            NotReady: S3 refuses or does not answer.
+        """
+        from botocore.exceptions import ClientError, FlexibleChecksumError
+
+        temporary = path.with_name(f".{path.name}.part")
+        with told(f"downloading {self.uri(name)}"):
+            for left in reversed(range(TRIES)):
+                try:
+                    self.client.download_file(self.bucket, self._key(name), str(temporary))
+                except FlexibleChecksumError:  # not S3's checksum: nobody but us tries again
+                    if not left:
+                        raise
+                except ClientError as error:
+                    if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                        return False
+                    raise
+                else:
+                    temporary.replace(path)
+                    break
+        return True
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def _listing(self, name: str) -> dict[str, str]:
+        """ETags by path below `name`: md5, unless S3 encrypts with a key of yours."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(name))
+        skip = len(self._key(name))
+        return {each["Key"][skip:]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", ())}
+
+    def _marked(self, name: str) -> dict[str, list[str]]:
+        """What the marker of a folder says; nothing where there is none, or a torn one."""
+        from botocore.exceptions import ClientError
+
+        try:
+            content = self.client.get_object(Bucket=self.bucket, Key=self._key(f"{name}.json"))["Body"].read()
+            return dict(json.loads(content))
+        except ValueError:
+            return {}
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return {}
+            raise
+
+    def _put(self, name: str, content: Content, digest: str) -> str:
+        """Send an object with its md5, which S3 compares; its ETag."""
+        from botocore.exceptions import ClientError
+
+        body = content if isinstance(content, bytes) else content.read_bytes()
+        sum_ = base64.b64encode(bytes.fromhex(digest)).decode()
+        for left in reversed(range(TRIES)):
+            try:
+                answer = self.client.put_object(Bucket=self.bucket, Key=self._key(name), Body=body, ContentMD5=sum_)
+                break
+            except ClientError as error:  # other bytes arrived: nobody but us tries again
+                if error.response["Error"]["Code"] != "BadDigest" or not left:
+                    raise
+        return str(answer["ETag"]).strip('"')
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """The plain files of a .tar.gz into a folder; links, devices and places outside are refused.
+
+    Raises:
+        RunFailed: it is damaged, or holds what no run leaves.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            for member in tar:
+                path = folder / member.name
+                inside = path.resolve().is_relative_to(folder.resolve())
+                if not inside or not (member.isreg() or member.isdir()):
+                    raise RunFailed(f"{archive.name} holds {member.name}, which no run leaves: it was not unpacked")
+                if member.isdir():
+                    path.mkdir(parents=True, exist_ok=True)
+                    continue
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = tar.extractfile(member)
+                assert file is not None
+                with path.open("wb") as target:
+                    shutil.copyfileobj(file, target, 2**20)
+            while stream.read(2**20):  # the checksum stands at the end
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the file system's, not gzip's
+        raise RunFailed(f"{archive.name} is damaged: {error}") from error
+
+
+def _md5(content: Content) -> str:
+    if isinstance(content, bytes):
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size

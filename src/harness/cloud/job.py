@@ -1,0 +1,51 @@
+"""A job on SageMaker as the run folder knows it: enough to find it again from another process, or another day."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.cloud.aws.account import client, told
+from harness.contract import atomic
+
+
+@dataclass(frozen=True)
+class Job:
+    """`name` is None until SageMaker has said it: till then a job is found by what its name `begins` with."""
+
+    name: str | None
+    begins: str
+    region: str
+    bucket: str
+    prefix: str
+
+    @staticmethod
+    def read(path: Path) -> "Job":
+        """What `write` kept.
+
+        Raises:
+            OSError, ValueError, TypeError: there is none, or it is torn.
+        """
+        found: dict[str, Any] = json.loads(path.read_text())
+        return Job(**found)
+
+    def write(self, path: Path) -> None:
+        """Keep it."""
+        atomic.write(path, json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+
+    def named(self, name: str) -> "Job":
+        """The same with its name."""
+        return replace(self, name=name)
+
+    def find(self, session: Any) -> "Job | None":
+        """The job with the name that SageMaker knows; None where it knows none.
+
+        Raises:
+            NotReady: SageMaker was not reached, or refuses.
+        """
+        if self.name is not None:
+            return self
+        with told("looking for the job"):
+            found = client(session, "sagemaker").list_training_jobs(NameContains=self.begins)["TrainingJobSummaries"]
+        names = [each["TrainingJobName"] for each in found if each["TrainingJobName"].startswith(self.begins)]
+        return self.named(names[0]) if names else None

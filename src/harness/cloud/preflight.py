@@ -1,0 +1,240 @@
+"""Everything that must hold before a job is sent to SageMaker, each in one line, and what it may cost."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness import console
+from harness.cloud import trial
+from harness.cloud.aws import account, images, instances, prices
+from harness.cloud.aws.store import Store
+from harness.cloud.runner import Burst, sender
+from harness.contract import plan, record
+from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
+from harness.contract.plan import Placement, RunPlan
+from harness.data.obtain import Obtained
+from harness.launch import engine, request
+from harness.provenance import repository
+from harness.provenance.repository import GitState
+from harness.settings.command_line import command_name
+from harness.settings.project import ROOT
+from harness.settings.schema import Cloud, Config
+from harness.tracking import inside
+
+T = TypeVar("T")
+START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
+# What the time of an epoch depends on.
+ALIKE = ("resnet_size", "resnet_version", "batch_size", "precision", "xla", "num_data_batches", "small_epochs")
+
+
+@dataclass(frozen=True)
+class Away:
+    """SageMaker. In a dry run each part that could not be found is a word in capitals, and nothing is started."""
+
+    placement: Placement
+    settings: Config
+    say: Callable[[str], None]
+    session: Any
+    store: Store
+    image: images.Image
+    role: str
+    budget: prices.Budget
+
+    def request(self, planned: RunPlan, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """What SageMaker would be asked."""
+        return request.cloud(planned, files, self.image.uri, self.role, self.store.uri, self._beside())
+
+    def prepare(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> Burst:
+        """Try the bundle here, ask about the cost, upload what is not in S3 yet.
+
+        Raises:
+            NotReady: the trial failed, the answer was no, or S3 refuses.
+            DataError: the data is the sample.
+        """
+        self.try_here(planned, files, data)
+        agree(self.settings.yes)
+        return self.upload(files, data)
+
+    def try_here(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> None:
+        """The trial, where the settings want one, and the estimate.
+
+        Raises:
+            NotReady: it failed.
+            DataError: the data is the sample.
+        """
+        assert isinstance(self.settings.mode, Cloud)
+        if data.dataset.sample:
+            raise DataError("mode=cloud does not train on the sample", command="python src/fetch.py archive=PATH")
+        runs = ROOT / self.settings.runs_folder
+        if self.settings.mode.preflight:
+            trial.run(runs, planned, files, data.folder, self.say)
+        self.say(f"estimate  {estimate(runs, planned)}")
+
+    def upload(self, files: Mapping[str, bytes], data: Obtained) -> Burst:
+        """Make sure that data and code are in S3; the runner that sends the job.
+
+        Raises:
+            NotReady: S3 refuses or does not answer.
+        """
+        contents = {file.path: data.folder / file.path for file in data.dataset.files}
+        self.store.put_folder(request.data_name(data.dataset), contents, self.say)
+        self.store.put_folder(request.code_name(files), files, self.say)
+        for name in self._beside().values():
+            self.store.put_folder(name, inside.files(ROOT), self.say)
+        return Burst(self.session, self.store, lambda planned: self.request(planned, files))
+
+    def _beside(self) -> dict[str, str]:
+        """What else travels: channel and place of what logs to Comet from inside, where there is a key for it."""
+        asked = self.placement.cloud
+        if asked is None or asked.comet_secret is None:
+            return {}
+        return {"companion": request.folder_name(inside.files(ROOT))}
+
+
+def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away:
+    """Code, account, role, bucket, image, instances, quota and price; nothing is written anywhere.
+
+    A dry run says what is not ready, and goes on.
+
+    Raises:
+        SettingError, NotReady: what is not ready.
+    """
+    mode = settings.mode
+    assert isinstance(mode, Cloud)
+
+    def required(asked: Callable[[], T], otherwise: T) -> T:
+        if not settings.dry_run:
+            return asked()
+        try:
+            return asked()
+        except HarnessError as error:
+            say(f"not ready {error}")
+            return otherwise
+
+    if not (settings.yes or settings.dry_run or sys.stdin.isatty()):
+        raise SettingError(
+            "mode=cloud asks before it spends, and there is no terminal to answer at",
+            legal="yes=true",
+            command=f"{command_name()} mode=cloud yes=true",
+        )
+    required(lambda: check_code(state, settings.allow_dirty), None)
+    required(lambda: instances.check(mode.instance_type), None)
+    gpu = instances.has_gpu(mode.instance_type)
+    say(f"code      {repository.commit_in_words(state.git)}")
+
+    if not settings.dry_run:
+        sender()  # the SDK's import begins while the rest is made ready
+    nobody = account.Account(None, mode.region or "REGION", "ACCOUNT", mode.role or "ROLE", mode.bucket or "BUCKET")
+    found = required(lambda: account.find(mode), nobody)
+    say(f"account   {found.number} in {found.region}, {found.role}, s3://{found.bucket}/{mode.prefix}")
+
+    name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT), gpu)
+    image, quota, price = images.Image(name, "DIGEST", name), "quota unknown", mode.usd_per_hour
+    if found is not nobody:
+        image = required(lambda: images.resolve(found.session, name, own=mode.image is None), image)
+        quota = required(
+            lambda: instances.check_quota(found.session, mode.instance_type, mode.instance_count, mode.spot), quota
+        )
+        price = price or prices.per_hour(found.session, mode.instance_type, found.region)
+        if mode.comet_secret:
+            required(lambda: account.check_secret(found.session, str(mode.comet_secret)), None)
+    say(f"image     {image.uri}")
+    say(f"instance  {mode.instance_count} x {mode.instance_type} ({'GPU' if gpu else 'no GPU'}), {quota}")
+
+    unknown = prices.Budget(None, mode.max_usd, prices.LONGEST)
+    budget = required(lambda: prices.budget(price, mode.max_usd, mode.instance_count), unknown)
+    say(f"cost      {cost(budget, mode)}")
+
+    asked = plan.Cloud(
+        region=found.region,
+        gpu=gpu,
+        spot=mode.spot,
+        warm_pool_seconds=mode.warm_pool_seconds,
+        volume_gb=mode.volume_gb,
+        max_seconds=budget.max_seconds,
+        max_usd=mode.max_usd,
+        usd_per_hour=budget.usd_per_hour,
+        comet_secret=mode.comet_secret,
+        comet_project=settings.comet.project,
+        comet_workspace=settings.comet.workspace,
+    )
+    placement = Placement(
+        mode=mode.name,
+        runner="sagemaker",
+        reason="asked for",
+        threads=mode.threads,
+        instance_count=mode.instance_count,
+        instance_type=mode.instance_type,
+        checkpoint_seconds=mode.checkpoint_seconds,
+        image=image.asked,
+        image_id=image.digest,
+        cloud=asked,
+    )
+    store = Store(found.client("s3") if found.session is not None else None, found.bucket, mode.prefix)
+    return Away(placement, settings, say, found.session, store, image, found.role, budget)
+
+
+def check_code(state: GitState, allow_dirty: bool) -> None:
+    """Refuse what nobody could find again: a job elsewhere outlives this working tree.
+
+    Raises:
+        NotReady: the tree is not committed, or not on the remote, and `allow_dirty` is not set.
+    """
+    if allow_dirty:
+        return
+    git, legal = state.git, "a commit that is on the remote, or allow_dirty=true (a patch travels with the run)"
+    if git is None:
+        raise NotReady("mode=cloud: this is no git repository with a commit", legal=legal, command="git init")
+    if git.dirty:
+        raise NotReady("mode=cloud: there is uncommitted work", legal=legal, command="git status")
+    if not git.pushed:
+        raise NotReady(
+            f"mode=cloud: the commit {git.commit[:12]} is on no remote that is known here",
+            legal=legal,
+            command="git push",
+        )
+
+
+def cost(budget: prices.Budget, mode: Cloud) -> str:
+    """Price and cap in words."""
+    longest = console.duration(budget.max_seconds).removeprefix("about ")
+    if budget.usd_per_hour is None:
+        return f"price unknown; the job is stopped after {longest}"
+    kind = "on demand; spot is billed lower" if mode.spot else "on demand"
+    cap = f"at most {budget.most:.2f} USD" if budget.most is not None else ""
+    capped = f" (mode.max_usd={mode.max_usd:g})" if mode.max_usd is not None else " (no cap is set)"
+    return f"{budget.usd_per_hour:.3f} USD an hour {kind}; {cap}: stopped after {longest}{capped}"
+
+
+def estimate(runs: Path, planned: RunPlan) -> str:
+    """What it may come to, judged by the newest run of such a model on such instances; else unknown."""
+    place, config = planned.placement, planned.experiment.config
+    assert place.cloud is not None
+    for path in sorted(runs.glob("*/record.json"), reverse=True):
+        try:
+            found = plan.from_json(record.RunRecord, json.loads(path.read_text()))
+        except (OSError, ValueError):
+            continue
+        there = found.placement
+        alike = all(found.experiment.config.get(name) == config[name] for name in ALIKE)
+        same_place = (there.instance_type, there.instance_count) == (place.instance_type, place.instance_count)
+        if found.status != "completed" or not alike or not same_place or found.provenance.resumed:
+            continue
+        spent = sum(found.seconds.get(phase, 0.0) for phase in ("train", "evaluate"))
+        seconds = START + spent * float(config["epochs"]) / float(found.experiment.config["epochs"])
+        usd = f", {seconds / 3600 * place.cloud.usd_per_hour:.2f} USD on demand" if place.cloud.usd_per_hour else ""
+        return f"{console.duration(seconds)}{usd} (as {path.parent.name})"
+    return f"unknown: runs/ has no run of such a model on {place.instance_type}"
+
+
+def agree(yes: bool) -> None:
+    """Ask at the terminal whether to go on, unless the answer is there already.
+
+    Raises:
+        NotReady: the answer is no.
+    """
+    if not yes and input("Start the job? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise NotReady("not started; nothing was sent", command=f"{command_name()} mode=cloud yes=true does not ask")

@@ -1,0 +1,285 @@
+"""A job on SageMaker: its inputs go to S3, the SDK sends one request, another process watches it.
+
+The job outlives this program. What is needed to find it again is in the run folder before the request is sent.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.cloud.aws.account import client, session, told
+from harness.cloud.aws.store import TRIES, Store, unpack
+from harness.cloud.job import Job
+from harness.cloud.submit import ANSWER
+from harness.contract.errors import HarnessError, NotReady, RunFailed
+from harness.contract.plan import RunPlan
+from harness.contract.record import Bill
+from harness.launch import request
+from harness.launch.runner import Ended
+from harness.runs.run_folder import RunFolder
+
+# No telemetry. The role has been checked here; the SDK's own check needs a right that nothing else does.
+SDK_ENVIRONMENT = {
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
+    "SAGEMAKER_VALIDATE_ROLE": "false",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+}
+STOPPED = {
+    "MaxRuntimeExceeded": "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
+    "MaxWaitTimeExceeded": "no spot instance came in time (MaxWaitTimeExceeded): mode.spot=false does not wait for one",
+}
+
+
+class Cloud:
+    """A run's job on SageMaker, found again from what the run folder knows."""
+
+    grace: float | None = None  # SageMaker gives the worker two minutes
+    outlives = True
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._watch: subprocess.Popen[str] | None = None
+        self._let_go = False
+
+    def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
+        """Watch the job from its first line on."""
+        self._run, self._job = run, Job.read(run.cloud)
+        self._alone = _alone(run)
+        shutil.rmtree(run.job, ignore_errors=True)
+        run.job.mkdir()
+        self._watch = _child("harness.cloud.watch", str(run.path.resolve()))
+        return self._watch
+
+    def stop(self, at_once: bool) -> None:
+        """Ask SageMaker to stop the job; `at_once`: leave it alone and end the watch.
+
+        Raises:
+            NotReady: SageMaker was not reached, or refuses.
+        """
+        if at_once:
+            self._let_go = True
+            if self._watch is not None:
+                self._watch.kill()
+            return
+        over = NotReady(f"the job {self._job.name} has ended already")
+        with told("stopping the job", {"ValidationException": over}):
+            client(self._session, "sagemaker").stop_training_job(TrainingJobName=self._job.name)
+
+    def finish(self) -> Ended:
+        """Bring the outputs back, and say how the job ended by SageMaker's own account.
+
+        Raises:
+            NotReady, RunFailed: the job is over or goes on, but what it left could not be had; attaching again
+                goes on from here.
+        """
+        run = self._run
+        model, output = run.job / "model", run.job / "output"
+        if self._watch is None:
+            return Ended(1, None, model, output)
+        self._watch.wait()
+        assert self._watch.stdout is not None
+        self._watch.stdout.close()
+        if not run.ended.exists():
+            if self._let_go:
+                return Ended(0, None, model, output, detached=True)
+            raise NotReady(
+                f"the watch of job {self._job.name} broke off (see {run.log}); the job goes on",
+                command=f"python src/attach.py {run.path.name}",
+            )
+        description: dict[str, Any] = json.loads(run.ended.read_text())
+        try:
+            self._fetch(model, output / "data")
+        except HarnessError as error:
+            raise type(error)(error.what, command=f"python src/attach.py {run.path.name}") from error
+        planned = run.planned()
+        reason = judge(description)
+        found = bill(description, planned)
+        return Ended(1 if reason else 0, reason, model, output, found)
+
+    def _fetch(self, model: Path, output: Path) -> None:
+        """The states, and what SageMaker packed at the job's end."""
+        store = Store(client(self._session, "s3"), self._job.bucket, self._job.prefix)
+        name = request.runs_name(self._run.path.name)
+        store.get_folder(f"{name}/checkpoints", self._run.checkpoints)
+        for archive, folder in (("model.tar.gz", model), ("output.tar.gz", output)):
+            _fetch_archive(store, f"{name}/output/{self._job.name}/output/{archive}", folder)
+
+
+class Burst(Cloud):
+    """A job on SageMaker that is sent from here."""
+
+    def __init__(self, session: Any, store: Store, ask: Callable[[RunPlan], dict[str, Any]]) -> None:
+        super().__init__(session)
+        self._store, self._ask = store, ask
+
+    def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
+        """Send the job and watch it.
+
+        Raises:
+            NotReady: S3 or SageMaker refuses.
+        """
+        self.send(run)
+        return super().start(run, dataset)
+
+    def send(self, run: RunFolder) -> None:
+        """Put plan, patch and states beside each other in S3, and send the request.
+
+        Raises:
+            NotReady: S3 or SageMaker refuses.
+        """
+        self._run = run
+        planned = run.planned()
+        place = request.runs_name(planned.run_id)
+        for path in filter(Path.exists, (run.plan, run.patch)):
+            self._store.put(f"{place}/plan/{path.name}", path)
+        for state in run.checkpoints.glob("step-*.ckpt"):
+            self._store.put(f"{place}/checkpoints/{state.name}", state)
+        asked = self._ask(planned)
+        region = self._session.region_name
+        unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
+        unsent.write(run.cloud)
+        answer = _sent({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
+        if "name" in answer:
+            unsent.named(answer["name"]).write(run.cloud)
+        elif (found := unsent.find(self._session)) is not None:  # an answer was lost on its way back
+            found.write(run.cloud)
+        else:
+            raise NotReady(f"SageMaker: {answer['code']}: {answer['message']}", command="see docs/cloud.md")
+
+
+@functools.cache
+def sender() -> "subprocess.Popen[str]":
+    """The process that sends this program's jobs: the SDK's import takes seconds, once, and begins at this call."""
+    child = _child("harness.cloud.submit", stdin=subprocess.PIPE)
+    atexit.register(child.kill)  # where it comes to nothing, nobody waits for an import
+    return child
+
+
+def _sent(job: dict[str, Any]) -> dict[str, str]:
+    """Send a job: its `name`, or `code` and `message` of what went wrong."""
+    child, last = sender(), ""
+    assert child.stdin is not None and child.stdout is not None
+    with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe
+        print(json.dumps(job), file=child.stdin, flush=True)
+    for line in child.stdout:
+        if line.startswith(ANSWER):
+            answer: dict[str, str] = json.loads(line.removeprefix(ANSWER))
+            return answer
+        last = line.strip() or last
+    return {"code": "the SDK's process ended", "message": last}
+
+
+def find(run: RunFolder) -> Cloud:
+    """The job of a run, on its way or over, whoever sent it. It says again what it has said: the log begins anew.
+
+    Raises:
+        NotReady: the run is complete, was not sent to SageMaker, or another program follows it.
+    """
+    if run.record.exists():
+        raise NotReady(f"{run.path.name} is over: its record is there", command=f"cat {run.record}")
+    if not run.cloud.exists():
+        raise NotReady(f"{run.path.name} was not sent to SageMaker", legal="a run of mode=cloud")
+    job = Job.read(run.cloud)
+    made = session(job.region)
+    if (found := job.find(made)) is None:
+        raise NotReady(f"{run.path.name} was never sent: SageMaker has no such job", command=f"rm -r {run.path}")
+    found.write(run.cloud)
+    os.close(_alone(run))
+    run.log.unlink(missing_ok=True)
+    shutil.rmtree(run.comet, ignore_errors=True)
+    return Cloud(made)
+
+
+def followed(run: RunFolder) -> bool:
+    """Whether another program follows the run's job."""
+    try:
+        os.close(_alone(run))
+    except NotReady:
+        return True
+    return False
+
+
+def _alone(run: RunFolder) -> int:
+    """A lock that says: this program follows the run. It ends with the program, however that ends.
+
+    Raises:
+        NotReady: another program holds it.
+    """
+    lock = os.open(run.plan, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise NotReady(f"{run.path.name}: another program follows it", command=f"tail -f {run.log}") from error
+    return lock
+
+
+def judge(description: dict[str, Any]) -> str | None:
+    """Why a job that is over is a failure, from SageMaker's description of it; None where it completed."""
+    status, secondary = str(description["TrainingJobStatus"]), str(description.get("SecondaryStatus", ""))
+    if status == "Completed":
+        return None
+    if secondary in STOPPED:
+        return STOPPED[secondary]
+    return str(description.get("FailureReason") or f"the job was stopped ({status})")
+
+
+def bill(description: dict[str, Any], planned: RunPlan) -> Bill:
+    """What SageMaker says of the time, and what that costs at the plan's price."""
+    asked = planned.placement.cloud
+    assert asked is not None
+    ran, billed = description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")
+    price = asked.usd_per_hour
+    return Bill(
+        job=description["TrainingJobName"],
+        region=asked.region,
+        status=description.get("SecondaryStatus", description["TrainingJobStatus"]),
+        instances=description["ResourceConfig"]["InstanceCount"],
+        training_seconds=ran,
+        billable_seconds=billed,
+        saving=round(1 - billed / ran, 4) if asked.spot and ran and billed is not None else None,
+        usd=round(billed * price / 3600, 4) if billed is not None and price is not None else None,
+    )
+
+
+def _fetch_archive(store: Store, name: str, folder: Path) -> None:
+    """Download and unpack, whole or not at all; a job that was stopped early leaves no archive."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder.with_name(f"{folder.name}.tar.gz")
+    for left in reversed(range(TRIES)):
+        if not store.get(name, archive):
+            return
+        try:
+            unpack(archive, folder)
+        except RunFailed:
+            if not left:
+                raise
+            shutil.rmtree(folder)
+        else:
+            return
+        finally:
+            archive.unlink(missing_ok=True)
+
+
+def _child(module: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    """A Python process with this one's rights, out of reach of the terminal's Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, **SDK_ENVIRONMENT},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )

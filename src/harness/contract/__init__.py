@@ -1,0 +1,1 @@
+"""What travels to the worker and is agreed by both sides: plans, records, programs. Standard library only."""

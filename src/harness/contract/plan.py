@@ -1,0 +1,234 @@
+"""The plan of a run: what is trained, where, and where that came from. Standard library only.
+
+`experiment` is what is hashed to `experiment_id`; `placement` and `provenance` are not,
+so one experiment has one id wherever and whenever it runs.
+"""
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from harness.contract.metrics import Metric
+
+SCHEMA = 2
+TRIED = "stopped as a trial"  # why a run ended whose placement says `stop_after`
+Scalar = bool | int | float | str
+T = typing.TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileId:
+    """One file of a data set: path below the data folder ('/' between parts), md5, size in bytes."""
+
+    path: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True)
+class DatasetId:
+    """A data set by content. `hash` is DVC's directory hash: md5 of the JSON list of {md5, relpath}, then '.dir'."""
+
+    name: str
+    hash: str
+    size: int
+    sample: bool
+    files: tuple[FileId, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained: a program by name, its resolved settings, the data, sha256 of the worker's code, of its lock."""
+
+    program: str
+    config: dict[str, Scalar]
+    dataset: DatasetId
+    code: str
+    lock: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a program says of itself, so that plan and record can be read without it.
+
+    `about` is what is trained, in a few words; the first of `metrics` is the one that decides; `examples` is what one of
+    them is called, in the plural; `model` is the name of the model's file.
+    """
+
+    about: str
+    metrics: tuple[Metric, ...]
+    examples: str
+    model: str
+
+    @property
+    def objective(self) -> Metric:
+        """The metric that decides."""
+        return self.metrics[0]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What SageMaker is asked for beyond the instances; prices in dollars, None where unknown or not set.
+
+    `gpu` says that the instances have some. `max_seconds` is the longest that the job may run; `usd_per_hour` is of all
+    its instances, on demand. Where `comet_secret` names a secret with a Comet key, the job itself logs to that project
+    and workspace.
+    """
+
+    region: str
+    gpu: bool
+    spot: bool
+    warm_pool_seconds: int
+    volume_gb: int
+    max_seconds: int
+    max_usd: float | None
+    usd_per_hour: float | None
+    comet_secret: str | None
+    comet_project: str
+    comet_workspace: str | None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where it runs. `reason` says why this runner; image fields are None outside containers, `cloud` on this machine.
+
+    `threads` are each worker's (0: all that it finds), `checkpoint_seconds` the time between two states, `stop_after`
+    the step after which a trial ends, None for a whole training.
+    """
+
+    mode: str
+    runner: str
+    reason: str
+    threads: int
+    instance_count: int
+    instance_type: str
+    checkpoint_seconds: float
+    image: str | None
+    image_id: str | None
+    cloud: Cloud | None = None
+    stop_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Git:
+    """The commit that the code came from. `pushed` is None where that could not be known."""
+
+    commit: str
+    branch: str | None
+    remote: str | None
+    pushed: bool | None
+    dirty: bool
+    patch_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who asked for it, and from which state: `git` is None outside a git repository.
+
+    `withheld` names changed files that the patch leaves out: they look like secrets, or are large and untracked.
+    `resumed` is the run whose checkpoint this one goes on from, `replays` the one that it runs again, `sweep` the group
+    that it belongs to.
+    """
+
+    created: str
+    command: tuple[str, ...]
+    git: Git | None
+    withheld: tuple[str, ...]
+    resumed: str | None
+    environment_lock: str
+    replays: str | None = None
+    sweep: str | None = None
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What should happen."""
+
+    schema: int
+    run_id: str
+    experiment_id: str
+    experiment: Experiment
+    description: Description
+    placement: Placement
+    provenance: Provenance
+
+
+def make(
+    experiment: Experiment,
+    description: Description,
+    placement: Placement,
+    provenance: Provenance,
+    now: datetime,
+    schema: int = SCHEMA,
+) -> RunPlan:
+    """The plan of one run. `now` is in UTC and gives the run its name: time to the second and 8 digits of the id.
+
+    `schema` is that of the code that will run it: an earlier version's worker reads its own schema alone.
+    """
+    identity = experiment_id(experiment, schema)
+    run_id = f"{now:%Y%m%dT%H%M%SZ}-{identity[:8]}"
+    return RunPlan(schema, run_id, identity, experiment, description, placement, provenance)
+
+
+def experiment_id(experiment: Experiment, schema: int = SCHEMA) -> str:
+    """sha256 (hex) over the canonical JSON of the experiment: sorted keys, no spaces, floats as Python's repr.
+
+    Schema 1 knew one program and did not name it.
+    """
+    content = to_json(experiment)
+    if schema == 1:
+        del content["program"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def to_json(value: Any) -> Any:
+    """Dataclasses, mappings and sequences as what `json` writes."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def from_json(kind: type[T], value: Any) -> T:
+    """The dataclass `kind` from parsed JSON, field for field.
+
+    Raises:
+        ValueError: a field is missing, unknown, or of another type; the message names it.
+    """
+    return typing.cast(T, _read(kind, value, kind.__name__))
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict) or value.keys() != hints.keys():
+            found = sorted(value) if isinstance(value, dict) else type(value).__name__
+            raise ValueError(f"{where}: expected the fields {sorted(hints)}, found {found}")
+        return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in inner:
+            return None
+        plain = {list: tuple}.get(type(value), type(value))
+        fits = [one for one in inner if (typing.get_origin(one) or one) is plain or dataclasses.is_dataclass(one)]
+        if fits:
+            return _read(fits[0], value, where)
+    elif origin is tuple and isinstance(value, list):
+        return tuple(_read(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    elif origin is dict and isinstance(value, dict):
+        return {key: _read(inner[1], item, f"{where}.{key}") for key, item in value.items()}
+    elif kind is Any or type(value) is kind:
+        return value
+    raise ValueError(f"{where}: expected {kind}, found {value!r}")
+
+
+def dumps(value: Any) -> str:
+    """The text of a plan or record: sorted, indented, one newline at the end."""
+    return json.dumps(to_json(value), sort_keys=True, indent=2, allow_nan=False) + "\n"

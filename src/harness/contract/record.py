@@ -1,0 +1,92 @@
+"""The record of a run: what did happen. Standard library only.
+
+The worker writes one whenever it can; the host completes it, or writes it where the worker could not.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a training came to.
+
+    `metrics` holds train_NAME and validation_NAME after the last epoch and test_NAME at the end, for each metric that
+    the plan describes, and whatever else the program measured. `examples` counts the test examples. Of a classifier
+    `classes` are the names by label, and `confusion[true][predicted]` counts test examples; else both are empty.
+    """
+
+    metrics: dict[str, float]
+    examples: int
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What SageMaker says of its job. Seconds are of one instance; None where it does not say.
+
+    `saving` is the share of the running time that spot did not bill; `usd` what the billed time costs at the on-demand
+    price in the plan: an estimate, without storage and transfer.
+    """
+
+    job: str
+    region: str
+    status: str
+    instances: int
+    training_seconds: int | None
+    billable_seconds: int | None
+    saving: float | None
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Plan and evidence.
+
+    `status` is "completed", "failed" or, ended by a sweep, "pruned"; then `reason` says why. Times are UTC, ISO 8601.
+    `seconds` are wall time by phase. `weights` is the digest of the final weights, `tensors` that of each of them as
+    (path, first 16 hex digits), in the network's order, `worker_weights` what each worker found it to be, `artifacts`
+    the sha256 of each file by name. `environment` is None where the worker died before it could tell.
+    """
+
+    schema: int
+    run_id: str
+    experiment_id: str
+    status: str
+    reason: str | None
+    started: str | None
+    finished: str | None
+    experiment: Experiment
+    description: Description
+    placement: Placement
+    provenance: Provenance
+    environment: dict[str, Any] | None
+    results: Results | None
+    weights: str | None
+    tensors: tuple[tuple[str, ...], ...]
+    worker_weights: tuple[str, ...]
+    seconds: dict[str, float]
+    artifacts: dict[str, str]
+    exit_code: int | None
+    bill: Bill | None
+
+    def value(self, split: str) -> float | None:
+        """The deciding metric of a split (train, validation, test); None where the run did not come to it."""
+        name = f"{split}_{self.description.objective.name}"
+        return self.results.metrics.get(name) if self.results else None
+
+
+def of(plan: RunPlan, **found: Any) -> RunRecord:
+    """The record of a plan with what was found; what was not found is unknown (None or empty)."""
+    unknown: dict[str, Any] = {field.name: None for field in dataclasses.fields(RunRecord)} | {
+        "seconds": {},
+        "artifacts": {},
+        "tensors": (),
+        "worker_weights": (),
+    }
+    planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}
+    return RunRecord(**{**unknown, **planned, "schema": SCHEMA, **found})

@@ -1,0 +1,1 @@
+"""What stays: the data that a .dvc file pins, obtained and restored by content."""

@@ -1,0 +1,1 @@
+"""What stays: what runs prove. Verdicts, comparisons and tests of significance."""

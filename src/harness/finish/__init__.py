@@ -1,0 +1,1 @@
+"""What stays: from an ended worker to everything that people look at."""

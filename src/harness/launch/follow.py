@@ -1,0 +1,150 @@
+"""Follow a worker's output to its end, and stop it in order."""
+
+import contextlib
+import queue
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness.contract.errors import HarnessError
+from harness.launch.listener import CLOUD
+from harness.launch.runner import Ended, Runner, StopEarly
+from harness.runs.run_folder import RunFolder
+
+QUESTION = "Stop the job (s), detach from it (d: it goes on, and costs), or go on watching (g)? A second Ctrl-C stops. "
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+
+
+def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str], None]) -> Ended:
+    """Run the worker to its end and hand each of its lines on.
+
+    Ctrl-C, SIGTERM or SIGHUP stops it in order: SIGTERM, then SIGKILL after the runner's grace or on a second signal.
+    A worker that had completed by then has completed. One that outlives this program goes on where the terminal is
+    closed (SIGHUP), and Ctrl-C at a terminal asks first. `listen` may raise StopEarly: the worker is stopped in order too.
+    """
+    # Signals only leave a note, so that none can break off the reading or the clearing up; a thread acts on the notes.
+    notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    received: list[str] = []
+    enough: list[str] = []
+    speaking = threading.Lock()
+
+    def note(name: str) -> None:
+        received.append(name)
+        notes.put(name)
+
+    def tell(line: str) -> None:
+        with speaking:
+            listen(line)
+
+    with hearing(note):
+        try:
+            child = runner.start(run, dataset)
+        except (OSError, HarnessError) as error:
+            return replace(runner.finish(), reason=f"the worker could not start: {error}")
+        obey = threading.Thread(target=_obey, args=(notes, runner, tell), daemon=True)
+        obey.start()
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                try:
+                    tell(line.rstrip("\n"))
+                except StopEarly as why:
+                    if not enough:  # a second note would kill it
+                        enough.append(str(why))
+                        notes.put(enough[0])
+            child.wait()
+        finally:
+            notes.put(None)
+            obey.join()
+            ended = runner.finish()
+    stopped = received and ended.exit_code and not runner.outlives
+    if enough and ended.exit_code and not received:
+        return replace(ended, reason=enough[0], pruned=True)
+    return replace(ended, reason=f"stopped by {received[0]}") if stopped else ended
+
+
+def _obey(notes: "queue.SimpleQueue[str | None]", runner: Runner, tell: Callable[[str], None]) -> None:
+    """Stop the worker when a note comes, kill it at the next or when its grace has passed; None ends the watch."""
+    grace = runner.grace
+    while True:
+        wanted = notes.get()
+        if wanted is None:
+            return
+        meant = answer(wanted, notes) if runner.outlives else "s"
+        if meant == "g":
+            continue
+        try:
+            runner.stop(at_once=meant == "d")
+        except HarnessError as error:
+            tell(f"{CLOUD}not stopped: {error}")
+            continue
+        break
+    with contextlib.suppress(OSError):  # a terminal that is gone must not keep the worker alive
+        if meant == "d":
+            tell(f"{CLOUD}detached: {wanted}")
+        elif grace is None:
+            tell(f"{CLOUD}stopping: {wanted}; another Ctrl-C does not wait until it has stopped")
+        else:
+            tell(f"stopping: {wanted}; the worker has {grace:.0f} s, a second Ctrl-C kills it")
+    while wanted is not None:
+        with contextlib.suppress(queue.Empty):
+            wanted = notes.get(timeout=grace)
+        if wanted is not None:
+            runner.stop(at_once=True)
+
+
+def answer(wanted: str, notes: "queue.SimpleQueue[str | None]") -> str:
+    """What to do about a worker that outlives this program: s(top), d(etach) or g(o on)."""
+    if wanted == SIGNALS[signal.SIGHUP]:
+        return "d"
+    if wanted != SIGNALS[signal.SIGINT] or not sys.stdin.isatty():
+        return "s"
+    print(f"\n{QUESTION}", file=sys.stderr, flush=True)
+    while True:
+        with contextlib.suppress(queue.Empty):
+            note = notes.get(timeout=0.1)
+            notes.put(note) if note is None else None  # it has ended meanwhile: whoever waits is told again
+            return "g" if note is None else "s"
+        if select.select([sys.stdin], [], [], 0)[0]:
+            typed = sys.stdin.readline()
+            if not typed:  # nobody is at the terminal any more
+                return "d"
+            if (letter := typed.strip().lower()[:1]) in ("s", "d", "g"):
+                return letter
+            print(QUESTION, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def hearing(heard: Callable[[str], None]) -> Iterator[None]:
+    """Take the signals that ask for an end: `heard` is told each one's name, in a thread of its own.
+
+    One that is ignored (nohup, a background job) stays so. Python runs a handler only between two steps of the main
+    thread, which may just have begun to wait for the worker's next line; its wakeup socket hears of a signal at once.
+    """
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+
+    def listen() -> None:
+        while number := ear.recv(1):
+            if number[0] in SIGNALS:
+                heard(SIGNALS[signal.Signals(number[0])])
+
+    listening = threading.Thread(target=listen, daemon=True)
+    listening.start()
+    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = [(number, signal.signal(number, lambda *_: None)) for number in taken]
+    try:
+        yield
+    finally:
+        for number, restored in previous:
+            signal.signal(number, restored)
+        signal.set_wakeup_fd(before)
+        mouth.close()
+        listening.join()
+        ear.close()

@@ -1,0 +1,97 @@
+"""Take a worker's lines: write log.txt, move the progress bar, hand each epoch on."""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.console import duration, say
+
+PAIR = re.compile(r"(\w+)=(\S+)")
+# What TensorFlow and Docker Compose say of themselves: in log.txt, not on the terminal.
+NATIVE = re.compile(
+    r"[IWEF]\d{4} \d\d:|[IWEF]0000 |WARNING: All log messages before absl"
+    r"|.*algo-\d\S* exited with code|.*Aborting on container"
+)
+WORKER = "worker "  # how the worker's first line begins
+CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
+BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
+PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
+
+
+def parse(line: str) -> dict[str, float]:
+    """The numbers of a line like `epoch=3 step=1170 train_loss=0.61`; empty for any other line."""
+    if not line.startswith(("epoch=", "progress ")):
+        return {}
+    values = {}
+    for name, text in PAIR.findall(line):
+        try:
+            values[name] = float(text)
+        except ValueError:
+            return {}
+    return values
+
+
+class Listener:
+    """Takes the worker's lines: writes log.txt, moves the bar, hands each epoch's numbers on."""
+
+    def __init__(self, log: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
+        self._log = log.open("a", encoding="utf-8")
+        self._on_epoch = on_epoch
+        self._bar: Any = None
+        self._next = 0.0  # when progress is next told in a log
+        self._epoch = 0.0  # the last one that was handed on
+        self._live = False  # what the launcher says before the worker speaks is for the log alone
+
+    def __call__(self, line: str) -> None:
+        values = parse(line)
+        progress = line.startswith("progress ")
+        if not progress:
+            self._write(line)
+        if "step" in values and "steps" in values:
+            self._advance(values)
+        self._live = (self._live or line.startswith(WORKER)) and not BEGINNING.match(line)
+        spoken = self._live and not line.startswith(WORKER) and not NATIVE.match(line)
+        if (spoken or line.startswith(CLOUD)) and not progress:
+            self._show(line)
+        if "epoch" in values and not progress and values["epoch"] > self._epoch:  # a resumed worker may say it again
+            self._epoch = values["epoch"]
+            self._on_epoch(values)
+
+    def close(self) -> None:
+        """End bar and log."""
+        if self._bar is not None:
+            self._bar.close()
+        self._log.close()
+
+    def _write(self, line: str) -> None:
+        try:
+            print(line, file=self._log, flush=True)
+        except OSError:  # a full disk must not end the watch; the record will say what the worker met
+            return
+
+    def _show(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stdout)
+        else:
+            say(line)
+
+    def _advance(self, values: dict[str, float]) -> None:
+        step, steps, speed = int(values["step"]), int(values["steps"]), values["images_per_second"]
+        epoch = f"epoch {values['epoch']:.0f} of {values['epochs']:.0f}"
+        left = f"{speed:.0f} images/s, {duration(values['seconds_left'])} left"
+        if sys.stderr.isatty():
+            if self._bar is None:
+                from tqdm import tqdm
+
+                form = (
+                    "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}"  # not its own guess of what is left
+                )
+                self._bar = tqdm(total=steps, initial=step, dynamic_ncols=True, bar_format=form)
+            self._bar.set_postfix_str(f"{epoch}, {left}", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + PLAIN_SECONDS
+            say(f"training  {epoch}, step {step} of {steps}, {left}")

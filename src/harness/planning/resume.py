@@ -1,0 +1,95 @@
+"""Going on with a run that was stopped or failed: its own plan, its own code, its newest checkpoint, in a new run."""
+
+import json
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from harness.contract import bundle
+from harness.contract.errors import NotReady, SettingError
+from harness.contract.plan import DatasetId, RunPlan
+from harness.runs.run_folder import RunFolder, named
+from programs.cifar10.settings import Training
+
+FIXED = {field.name for field in fields(Training)} | {"scale", "experiment"}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The run to go on with: its folder, its plan, and the code that it trained with, by path in the bundle."""
+
+    run: RunFolder
+    plan: RunPlan
+    files: dict[str, bytes]
+
+    @property
+    def training(self) -> Training:
+        """The settings that it trains with."""
+        return Training(**self.plan.experiment.config)  # type: ignore[arg-type]  # checked when the plan was made
+
+    def check_data(self, found: DatasetId) -> None:
+        """Refuse other data than the run trains on.
+
+        Raises:
+            NotReady: as it says.
+        """
+        planned = self.plan.experiment.dataset
+        if found != planned:
+            raise NotReady(
+                f"resume={self.run.path.name} trains on {planned.name} {planned.hash}, "
+                f"here is {found.name} {found.hash}",
+                legal="the data of that run",
+                command="python src/fetch.py",
+            )
+
+
+def refuse_settings(name: str) -> None:
+    """A run goes on with its own settings.
+
+    Raises:
+        SettingError: settings of the training were typed beside `resume`.
+    """
+    typed = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
+    if changed := sorted(typed & FIXED):
+        raise SettingError(
+            f"resume={name} takes {', '.join(changed)} from the run: a training goes on as it began",
+            legal="mode, comet and folders beside resume",
+            command=f"python src/train.py resume={name}",
+        )
+
+
+def find(runs: Path, name: str, lock_hash: str) -> Earlier:
+    """The run of that id or folder, if it can go on here. `lock_hash` is the sha256 of the training lock in use.
+
+    Raises:
+        NotReady: there is no such run, it has completed, left no checkpoint, or was made for another lock.
+    """
+    run = named(runs, name)
+    commit = _commit(run)
+    try:
+        planned = run.planned()
+        files = bundle.received(run.code)
+    except (ValueError, OSError) as error:
+        raise NotReady(
+            f"resume={name}: its plan or code cannot be read by this version", command=f"git checkout {commit}"
+        ) from error
+    if bundle.code_hash(files) != planned.experiment.code or bundle.lock_hash(files) != planned.experiment.lock:
+        raise NotReady(f"resume={name}: {run.code} is not what the plan says any more", command=f"ls {runs}")
+    if planned.experiment.lock != lock_hash:
+        raise NotReady(
+            f"resume={name}: that run was made with other libraries than requirements-train.lock names now",
+            legal="the run's own lock",
+            command=f"git checkout {commit} && make venv",
+        )
+    if run.record.exists() and json.loads(run.record.read_text()).get("status") == "completed":
+        raise NotReady(f"resume={name}: that run has completed", legal="a stopped or failed run")
+    if not any(run.checkpoints.glob("step-*.ckpt")):
+        raise NotReady(f"resume={name}: that run left no checkpoint", command="python src/train.py")
+    return Earlier(run, planned, files)
+
+
+def _commit(run: RunFolder) -> str:
+    try:
+        return str(json.loads(run.plan.read_text())["provenance"]["git"]["commit"])
+    except (ValueError, KeyError, TypeError):
+        return "THE_RUN'S_COMMIT"

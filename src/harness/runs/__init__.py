@@ -1,0 +1,1 @@
+"""What stays: run folders, written and read back."""

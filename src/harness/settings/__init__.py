@@ -1,0 +1,1 @@
+"""What stays: the configuration, composed from conf/ and the command line, and checked."""

@@ -1,0 +1,1 @@
+"""What stays: a run found by any name, and a run as one file."""

@@ -1,0 +1,85 @@
+"""Find a run by any name: an id, a folder, an archive, a Comet key, a plan."""
+
+import contextlib
+import dataclasses
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from harness.contract.errors import NotReady, SettingError
+from harness.contract.plan import experiment_id
+from harness.runs import stored
+from harness.runs.run_folder import RunFolder
+from harness.runs.stored import StoredRun
+from harness.tracking import tracker
+
+LEGAL = "a run's folder, id or Comet key, `last`, an exported archive, a Comet archive, a plan.json"
+
+
+def find(runs: Path, name: str, scratch: Path) -> StoredRun:
+    """The run of that name; an archive is unpacked into `scratch`.
+
+    A plan alone is given the record of its run, or of the newest completed one of its experiment, where that is here.
+
+    Raises:
+        NotReady, SettingError: there is none, or it is not whole.
+    """
+    path = Path(name)
+    if path.is_file() and path.suffix == ".zip":
+        from harness.sharing import run_archive
+
+        with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else contextlib.nullcontext() as archive:
+            ours = archive is not None and run_archive.METADATA in archive.namelist()
+        opened = run_archive.open_archive(path, scratch) if ours else run_archive.open_comet(path, scratch)
+        found = stored.read(opened)
+    elif path.is_file():
+        found = _of_plan(runs, path, scratch)
+    elif re.fullmatch(r"[0-9a-f]{40}", name):
+        found = _of_key(runs, name, scratch)
+    elif (path / "plan.json").exists() or name == "last" or ("/" not in name and any(runs.glob(f"{name}*/plan.json"))):
+        found = stored.named(runs, name)
+    else:
+        raise SettingError(f"{name}: there is no such run", legal=LEGAL, command=f"ls {runs}")
+    _check(found)
+    return found
+
+
+def _of_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
+    run = RunFolder(scratch)
+    shutil.copyfile(path, run.plan)
+    try:
+        planned = run.planned()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} is no plan that this version can read: {error}", legal=LEGAL) from error
+    same = [
+        each for each in stored.everything(runs)[0] if each.record and each.plan.experiment_id == planned.experiment_id
+    ]
+    same.sort(key=lambda each: (each.run_id == planned.run_id, each.status == "completed", each.run_id))
+    if same and (same[-1].run_id == planned.run_id or same[-1].status == "completed"):
+        return dataclasses.replace(same[-1], plan=planned)
+    return StoredRun(run, planned, None, ())
+
+
+def _of_key(runs: Path, key: str, scratch: Path) -> StoredRun:
+    from harness.sharing import run_archive
+
+    for each in stored.everything(runs)[0]:
+        if tracker.experiment_key(each.run_id) == key:
+            return each
+    if not tracker.has_key():
+        what = f"no run in {runs} has the Comet key {key}, and Comet cannot be asked without an API key"
+        raise NotReady(what, legal=LEGAL, command="export COMET_API_KEY=…")
+    return stored.read(run_archive.fetch_comet(key, scratch))
+
+
+def _check(found: StoredRun) -> None:
+    """Refuse a plan or record that was edited.
+
+    Raises:
+        NotReady: as it says.
+    """
+    if experiment_id(found.plan.experiment) != found.plan.experiment_id:
+        raise NotReady(f"{found.run_id} cannot be replayed: its plan was changed after it was made")
+    if found.record and found.record.experiment != found.plan.experiment:
+        raise NotReady(f"{found.run_id} cannot be replayed: its record is of another plan")

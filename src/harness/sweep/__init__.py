@@ -1,0 +1,1 @@
+"""What stays: many trainings of one question."""

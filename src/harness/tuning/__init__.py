@@ -1,1 +1,0 @@
-"""Sweeps: several trainings of one question, by a grid or by Optuna, gone on with where they broke off."""

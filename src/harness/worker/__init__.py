@@ -1,0 +1,1 @@
+"""What travels: the program inside a job. It verifies, trains and records."""

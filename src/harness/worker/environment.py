@@ -1,0 +1,77 @@
+"""The environment as it was used: interpreter, libraries, processor, threads. Standard library only.
+
+What is not known is None. `fingerprint` is what bits depend on: two runs with one fingerprint give equal weights.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+SETTINGS = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "ONEDNN_MAX_CPU_ISA",
+    "NVIDIA_TF32_OVERRIDE",
+    "TF_CUDNN_USE_FRONTEND",
+)
+BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> dict[str, Any]:
+    """Everything above as JSON values.
+
+    Args:
+        threads: the number that `configure` was given.
+        lock: the training lock that the environment should have been installed from.
+        gpus: names of the accelerators that TensorFlow sees.
+        deterministic: whether op determinism is on.
+    """
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE))
+    installed = {name: _version(name) for name in locked}
+    cpu, flags = processor()
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu,
+        "cpu_flags": flags,
+        "cores": os.cpu_count(),
+        "gpus": gpus,
+        "threads": threads,
+        "deterministic": deterministic,
+        "settings": {name: os.environ.get(name) for name in SETTINGS},
+        "tensorflow": installed["tensorflow"],
+        "packages": installed,
+        "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),
+        "lock_differences": sorted(name for name, version in locked.items() if installed[name] not in (version, None)),
+    }
+    bits = json.dumps({name: found[name] for name in BITS}, sort_keys=True)
+    return {**found, "fingerprint": hashlib.sha256(bits.encode()).hexdigest()}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None  # a marker excludes it here, or it is missing; TensorFlow's import tells
+
+
+def processor() -> tuple[str | None, list[str] | None]:
+    """Model name and sorted flags: Linux's /proc/cpuinfo; elsewhere what Python knows."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or None, None
+    text = info.read_text()
+    model = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)
+    return model and model[1], sorted(flags[1].split()) if flags else None

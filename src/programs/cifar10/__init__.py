@@ -1,0 +1,1 @@
+"""A ResNet of the CIFAR family on CIFAR-10."""

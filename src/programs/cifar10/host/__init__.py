@@ -1,0 +1,1 @@
+"""What stays of CIFAR-10's program: addresses, bundled sample, plots, data differences."""

@@ -1,0 +1,230 @@
+"""Whole bursts as typed, against AWS on loopback, where the jobs really train."""
+
+import json
+import re
+import signal
+import time
+
+import pytest
+from tests.conftest import engine_answers
+from tests.support.cloud import AWAY, SECRETS, TINY, burst, job_of, project
+from tests.support.projects import record_of, runs, type_in
+from tests.tracking.test_tracker import Server
+
+from harness.launch import engine
+from harness.settings.project import ROOT
+
+pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
+
+RECIPE = engine.recipe(ROOT)
+
+
+@pytest.fixture(scope="module")
+def small_project(tmp_path_factory):
+    """It trains for some seconds."""
+    return project(tmp_path_factory.mktemp("small") / "project", images=2480)
+
+
+def local(made, *arguments):
+    """The same training on this machine."""
+    done = type_in(made, "mode=local", "mode.runner=process", *TINY, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return record_of(runs(made)[-1])
+
+
+def wait_for_a_state(aws, run):
+    """Until a checkpoint of the run is in S3."""
+    deadline = time.monotonic() + 60
+    prefix = f"cifar10-harness/runs/{run.name}/checkpoints/step-"
+    while not aws.service("s3").list_objects_v2(Bucket=aws.bucket(), Prefix=prefix)["KeyCount"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def unbroken(small_project):
+    """The record of a run on this machine that nobody disturbed."""
+    return local(small_project)
+
+
+# A whole burst, on real CIFAR-10 where it is there.
+
+
+@pytest.fixture(scope="module")
+def whole(aws, cifar10, request, tmp_path_factory):
+    """Project, the local run's record (in a process), what the burst printed, and its folder.
+
+    The trial is on; where an engine answers, the job runs in a container of the training image.
+    """
+    made = project(tmp_path_factory.mktemp("whole") / "project", data=cifar10, images=2000)
+    settings = ("epochs=1", "batch_size=100", "validation_images=8000" if cifar10 else "validation_images=1000")
+    expected = local(made, *settings)
+    aws.docker = request.getfixturevalue("training_image") if engine_answers() else None
+    done = burst(aws, made, "mode.preflight=true", *settings)
+    aws.docker = None
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made, expected, done.stdout, runs(made)[-1]
+
+
+def test_a_burst_is_the_local_run_elsewhere(whole):
+    _, expected, _, run = whole
+    found = record_of(run)
+    assert (found.status, found.placement.runner) == ("completed", "sagemaker")
+    assert (found.experiment_id, found.weights) == (expected.experiment_id, expected.weights)
+    assert found.results == expected.results
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"plan.json", "record.json", "code", "metrics.csv", "predictions.csv", "model.keras", "checkpoints"}
+    assert names >= {"comet", "log.txt", "learning_curve.png", "worst_images.png", "cloud.json"}
+    assert not names & {"job", ".reserve"}
+    assert list((run / "comet").glob("*.zip"))
+
+
+def test_what_was_checked_is_said_before_and_what_was_billed_after(whole, aws):
+    _, _, printed, run = whole
+    before, after = printed.split("\ntrial ", 1)
+    for word in (
+        "code ",
+        "account ",
+        "image ",
+        "instance ",
+        "cost ",
+        "ml.m5.large",
+        "@sha256:",
+        "quota",
+        "USD an hour",
+    ):
+        assert word in before
+    assert "passed" in after and "estimate  unknown" in after and "\nbilled " in after
+    found, job = record_of(run).bill, job_of(aws, run).describe()
+    assert (found.billable_seconds, found.training_seconds) == (
+        job["BillableTimeInSeconds"],
+        job["TrainingTimeInSeconds"],
+    )
+    assert found.usd == round(found.billable_seconds * aws.price / 3600, 4)
+    assert found.saving == round(1 - found.billable_seconds / found.training_seconds, 4)
+
+
+def test_the_job_is_spot_with_checkpoints_tags_metrics_and_the_image_by_digest(whole, aws):
+    _, _, _, run = whole
+    plan, job = json.loads((run / "plan.json").read_text()), job_of(aws, run)
+    asked = job.describe()
+    assert asked["EnableManagedSpotTraining"] is True
+    assert asked["CheckpointConfig"]["S3Uri"].endswith(f"runs/{run.name}/checkpoints")
+    image = asked["AlgorithmSpecification"]["TrainingImage"]
+    assert image.endswith(f"@{plan['placement']['image_id']}")
+    assert plan["placement"]["image"].endswith(f"{RECIPE}-cpu")
+    assert {tag["Key"]: tag["Value"] for tag in job.tags}["harness:run"] == run.name
+    assert run.name.replace("Z", "Z") in asked["TrainingJobName"]
+    assert {each["Name"] for each in asked["AlgorithmSpecification"]["MetricDefinitions"]} >= {"validation_accuracy"}
+    # ten dollars at the price of an hour
+    assert asked["StoppingCondition"]["MaxRuntimeInSeconds"] == int(10 / aws.price * 3600)
+
+
+def test_no_secret_is_in_a_job_in_s3_in_a_log_or_in_the_run_folder(whole, aws):
+    _, _, printed, run = whole
+    secrets = [value.encode() for value in (*SECRETS.values(), "planted")]
+    job = job_of(aws, run)
+    texts = {"job": json.dumps(job.request, default=str).encode(), "printed": printed.encode()}
+    texts |= {"tags": json.dumps(job.tags).encode(), "log": "\n".join(aws.log(job.name)).encode()}
+    texts |= {key: content for key, content in aws.objects().items() if "/datasets/" not in key}
+    texts |= {str(path): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert any(key.endswith("plan.json") for key in texts)
+    assert not [name for name, content in texts.items() for secret in secrets if secret in content]
+
+
+# What goes wrong, and goes on.
+
+
+def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run(aws, small_project, unbroken, typed):
+    launcher = typed(small_project, *AWAY, "mode.checkpoint_seconds=0.2").until("training  epoch")
+    run = runs(small_project)[-1]
+    job = job_of(aws, run)
+    wait_for_a_state(aws, run)
+    aws.interrupt(job.name)
+    aws.outage(3)
+    launcher.until("AWS does not answer").until("AWS answers again")
+    launcher.send(signal.SIGKILL)
+    launcher.end()
+    attached = typed(small_project, run.name, verb="attach")
+    assert attached.end() == 0, attached.text
+    found = record_of(run)
+    assert found.weights == unbroken.weights
+    assert job.attempts == 2
+    assert "resumed after step" in (run / "log.txt").read_text()
+    epochs = re.findall(r"^epoch=(\d+)", (run / "log.txt").read_text(), re.MULTILINE)
+    assert sorted(set(epochs)) == ["1", "2"]
+    again = type_in(small_project, run.name, verb="attach", **aws.environment())
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1) and "is over" in again.stderr
+
+
+def test_stop_means_stopped_and_the_run_goes_on_elsewhere_to_the_same_bits(aws, small_project, unbroken, typed):
+    launcher = typed(small_project, *AWAY, "mode.checkpoint_seconds=0.2", terminal=True)
+    launcher.until("Training in progress")
+    run = runs(small_project)[-1]
+    wait_for_a_state(aws, run)
+    launcher.send(signal.SIGINT).until("Stop the job (s)").press("s\n")
+    assert launcher.end() == 1, launcher.text
+    assert job_of(aws, run).describe()["TrainingJobStatus"] == "Stopped"
+    found = record_of(run)
+    assert found.status == "failed" and "stopped" in found.reason
+    assert found.bill.billable_seconds is not None
+    assert "billed " in launcher.text and f"resume={run.name}" in launcher.text
+    assert f"runs/{run.name}/checkpoints" in launcher.text
+    done = type_in(small_project, f"resume={run.name}", "mode=local", "mode.runner=process", "mode.threads=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert record_of(runs(small_project)[-1]).weights == unbroken.weights
+
+
+def test_a_worker_that_gets_other_data_fails_and_the_failure_says_which(aws, small_project, typed):
+    aws.no_capacity = True
+    try:
+        launcher = typed(small_project, *AWAY, "seed=8").until("sagemaker Starting")
+        plan = json.loads((runs(small_project)[-1] / "plan.json").read_text())
+        pin = plan["experiment"]["dataset"]["hash"].removesuffix(".dir")
+        (key,) = [key for key in aws.objects() if f"/datasets/{pin}/" in key and key.endswith("data_batch_1")]
+        whole = aws.objects()[key]
+        aws.put(f"s3://{aws.bucket()}/{key}", whole[:-1] + b"x")
+        aws.no_capacity = False
+        assert launcher.end() == 1
+    finally:
+        aws.no_capacity = False
+        aws.put(f"s3://{aws.bucket()}/{key}", whole)
+    found = record_of(runs(small_project)[-1])
+    assert found.status == "failed" and "data_batch_1 is altered: md5" in found.reason
+    assert "FAILED " in launcher.text and "data_batch_1 is altered" in launcher.text
+    assert found.bill.status == "Failed"
+
+
+def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, small_project):
+    done = burst(aws, small_project, "mode.instance_type=ml.g5.xlarge")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "ml.g5.xlarge has GPUs, and TensorFlow finds none" in record_of(runs(small_project)[-1]).reason
+
+
+def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, small_project):
+    key = "planted" + "k" * 33
+    aws.service("secretsmanager").create_secret(Name="cifar10-harness/comet", SecretString=f"{key}\n")
+    server = Server("answers")
+    aws.beside = {"COMET_URL_OVERRIDE": server.url}
+    try:
+        secret = "mode.comet_secret=cifar10-harness/comet"
+        done = burst(aws, small_project, "epochs=1", "mode.instance_count=2", "mode.threads=1", secret)
+    finally:
+        aws.beside = {}
+        server.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = runs(small_project)[-1]
+    assert "\ncomet     delivered http://comet.test/x/" in done.stdout
+    assert list((run / "comet").glob("*.zip"))
+    sent = b"".join(body for _, body in server.seen)
+    assert b"validation_accuracy" in sent and run.name.encode() in sent
+    job = job_of(aws, run)
+    texts = [json.dumps(job.request, default=str), "\n".join(aws.log(job.name)), done.stdout]
+    texts += [content.decode("latin-1") for key, content in aws.objects().items() if run.name in key]
+    texts += [path.read_text("latin-1") for path in run.rglob("*") if path.is_file()]
+    assert not [text for text in texts if key in text]
+
+    found = record_of(run)
+    assert len(found.worker_weights) == 2 and len(set(found.worker_weights)) == 1
+    assert found.bill.instances == 2
+    assert found.placement.cloud.usd_per_hour == 2 * aws.price

@@ -1,0 +1,84 @@
+import json
+
+import pytest
+from tests.contract.test_plan import PLAN
+from tests.runs.test_run_folder import FILES
+
+from harness.contract import atomic, job_folder, plan, record
+from harness.launch.collect import collect
+from harness.launch.runner import Ended
+from harness.runs import run_folder
+
+RESULTS = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder in which the worker has just finished."""
+    run = run_folder.stage(tmp_path, PLAN, FILES, b"")
+    job = job_folder.JobFolder(run.job)
+    for folder in (job.model.parent, job.output):
+        folder.mkdir(parents=True)
+    job.model.write_bytes(b"weights")
+    job.metrics.write_text("epoch\n1\n")
+    digests = {path.name: atomic.sha256(path) for path in (job.model, job.metrics)}
+    done = record.of(PLAN, status="completed", results=RESULTS, weights="w", artifacts=digests)
+    job.record.write_text(plan.dumps(done))
+    return run
+
+
+def ended(run, code=0, reason=None):
+    return Ended(code, reason, run.job / "model", run.job / "output")
+
+
+def test_a_completed_run_is_put_in_place_and_its_scratch_is_gone(run):
+    found = collect(run, PLAN, ended(run))
+    assert (found.status, found.reason, found.exit_code) == ("completed", None, 0)
+    assert run.model.read_bytes() == b"weights"
+    assert plan.from_json(record.RunRecord, json.loads(run.record.read_text())) == found
+    names = {path.name for path in run.path.iterdir()}
+    assert names == {"plan.json", "record.json", "code", "metrics.csv", "model.keras", "checkpoints"}
+
+
+def test_an_altered_model_is_a_failed_run(run):
+    (run.job / "model" / "model.keras").write_bytes(b"altered")
+    found = collect(run, PLAN, ended(run))
+    assert (found.status, found.reason) == ("failed", "model.keras did not arrive as written")
+
+
+def test_a_worker_that_died_without_a_record_is_a_failed_run_with_the_launchers_reason(run):
+    (run.job / "output" / "data" / "record.json").unlink()
+    found = collect(run, PLAN, ended(run, -9, "the worker was killed by SIGKILL"))
+    assert (found.status, found.reason, found.exit_code) == ("failed", "the worker was killed by SIGKILL", -9)
+    assert found.experiment_id == PLAN.experiment_id
+    assert found.environment is None
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"schema": 1}'])
+def test_a_torn_record_counts_as_none(run, torn):
+    (run.job / "output" / "data" / "record.json").write_text(torn)
+    assert collect(run, PLAN, ended(run, 3)).reason == "the worker exited with 3 and left no record"
+
+
+def test_another_runs_record_counts_as_none(run):
+    path = run.job / "output" / "data" / "record.json"
+    path.write_text(path.read_text().replace(PLAN.run_id, "another"))
+    assert collect(run, PLAN, ended(run)).status == "failed"
+
+
+def test_the_failure_file_gives_the_reason(run):
+    (run.job / "output" / "data" / "record.json").unlink()
+    (run.job / "output" / "failure").write_text("ValueError: no\n")
+    assert collect(run, PLAN, ended(run, 1)).reason == "ValueError: no"
+
+
+def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
+    said = record.of(PLAN, status="failed", reason="ValueError: no")
+    (run.job / "output" / "data" / "record.json").write_text(plan.dumps(said))
+    found = collect(run, PLAN, ended(run, 1))
+    assert (found.status, found.reason) == ("failed", "ValueError: no")
+
+
+def test_a_worker_that_ends_badly_after_its_record_has_failed(run):
+    found = collect(run, PLAN, ended(run, 3))
+    assert (found.status, found.reason) == ("failed", "the worker exited with 3")

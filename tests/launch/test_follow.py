@@ -1,0 +1,211 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.fakes.worker import Host, gone, stage
+
+from harness.launch import follow, runner
+from harness.launch.process import Process
+from harness.runs.run_folder import RunFolder
+
+SLEEP = "time.sleep(60)"
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Start a host whose worker does what is given."""
+    hosts = []
+
+    def start(body, **options):
+        hosts.append(Host("process", stage(tmp_path / "place", body), **options))
+        return hosts[-1]
+
+    yield start
+    for each in hosts:
+        each.process.kill()
+        each.process.wait()
+        each.process.stdout.close()
+
+
+def test_a_worker_in_a_process_gets_code_data_and_checkpoints_and_its_outputs_are_found(host):
+    started = host(
+        """
+print((job.dataset / "batch").read_text())
+(job.checkpoints / "step.ckpt").write_text("weights")
+job.model.write_bytes(b"model")
+"""
+    )
+    ended = started.end()
+    assert (ended["exit_code"], ended["reason"], ended["found"]) == (0, None, ["data", "model", "output"])
+    assert started.lines[:-1] == ["ready", "images"]
+    run = started.run
+    assert (run.checkpoints / "step.ckpt").read_text() == "weights"
+    assert run.model.read_bytes() == b"model"
+    assert not run.job.exists()
+    assert not [*(run.path.parent / "elsewhere").iterdir(), *(run.path.parent / "home").iterdir()]
+
+
+def test_no_secret_of_the_host_reaches_the_worker_but_its_ways_to_engine_and_network_do(host):
+    secrets = {
+        "COMET_API_KEY": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_PROFILE": "c",
+        "my_token": "d",
+        "DB_PASSWORD": "e",
+    }
+    wanted = {
+        "DOCKER_HOST": "f",
+        "DOCKER_CONFIG": "g",
+        "DOCKER_CERT_PATH": "h",
+        "HTTPS_PROXY": "i",
+        "SSL_CERT_FILE": "j",
+    }
+    started = host("print(*sorted(os.environ))", **secrets, **wanted)
+    started.end()
+    names = set(started.lines[1].split())
+    assert not names & secrets.keys()
+    assert names >= wanted.keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "reason"),
+    [
+        ("raise ValueError('no')", 1, None),
+        ("sys.exit(7)", 7, None),
+        (
+            "os.kill(os.getpid(), 9)",
+            -9,
+            "the worker was killed by SIGKILL (by hand, or by the kernel when memory ran out)",
+        ),
+        ("os.kill(os.getpid(), 11)", -11, "the worker was killed by SIGSEGV"),
+    ],
+)
+def test_a_worker_that_dies_is_reported_with_its_code_and_reason(host, body, code, reason):
+    ended = host(body).end()
+    assert (ended["exit_code"], ended["reason"], ended["status"]) == (code, reason, "failed")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
+def test_a_stopped_host_lets_its_worker_save_and_collects_the_run(host, number, name):
+    started = host(SLEEP).until("ready").send(number)
+    ended = started.end()
+    assert (ended["exit_code"], ended["reason"], ended["status"]) == (1, f"stopped by {name}", "failed")
+    assert (started.run.checkpoints / "step.ckpt").exists()
+    assert ended["seconds"] < 15
+
+
+def test_a_worker_that_completes_while_it_is_being_stopped_has_completed(host):
+    ended = host("signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n" + SLEEP).until("ready")
+    time.sleep(0.3)
+    ended = ended.send(signal.SIGINT).end()
+    assert (ended["exit_code"], ended["reason"]) == (0, None)
+
+
+DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(f'pid={os.getpid()}')\nprint('deaf', flush=True)\n" + SLEEP
+
+
+def test_a_worker_deaf_to_sigterm_is_killed_when_its_grace_is_over(host):
+    ended = host(DEAF, grace=0.5).until("deaf").send(signal.SIGTERM).end()
+    assert (ended["exit_code"], ended["reason"]) == (-9, "stopped by SIGTERM")
+    assert ended["seconds"] < 15
+
+
+def test_a_second_ctrl_c_kills_at_once(host):
+    started = host(DEAF, grace=60).until("deaf").send(signal.SIGINT)
+    started.until("stopping: Ctrl-C; the worker has 60 s, a second Ctrl-C kills it").send(signal.SIGINT)
+    ended = started.end()
+    assert (ended["exit_code"], ended["reason"]) == (-9, "stopped by Ctrl-C")
+    assert ended["seconds"] < 15
+
+
+def test_a_worker_that_closes_its_stdout_is_waited_for(host):
+    started = host("os.close(1); os.close(2); time.sleep(0.5)\njob.model.write_bytes(b'model'); os._exit(3)")
+    assert started.end()["exit_code"] == 3
+    assert started.run.model.exists()
+
+
+def test_what_a_worker_leaves_running_is_ended_with_it(host):
+    started = host("left = subprocess.Popen(['sleep', '60'])\nprint(left.pid, flush=True)\nos._exit(0)")
+    assert started.end()["seconds"] < 15
+    assert gone(int(started.lines[1]))
+
+
+def test_noise_in_the_output_is_passed_on_as_lines(host):
+    started = host(
+        r"""
+os.write(1, b"\xff\xfe torn \x80\n" + b"x" * 1_000_000 + b"\n\n" + b"a\rb\n" + b"no end")
+"""
+    )
+    assert started.end()["exit_code"] == 0
+    assert "torn" in started.lines[1]
+    assert len(started.lines[2]) == 1_000_000
+    assert "no end" in started.lines
+
+
+def test_a_killed_host_leaves_no_worker_that_speaks(host):
+    started = host("while True: print(os.getpid(), flush=True); time.sleep(0.1)").until("ready")
+    worker = int(started.process.stdout.readline())
+    started.send(signal.SIGKILL).process.wait()
+    started.process.stdout.close()
+    assert gone(worker)
+
+
+def test_a_worker_that_cannot_start_is_a_failed_run(host, tmp_path):
+    run = stage(tmp_path / "here", "")
+    run.job.write_text("in the way")
+    ended = follow.follow(Process(), run, tmp_path / "here" / "dataset", print)
+    assert ended.exit_code
+    assert ended.reason.startswith("the worker could not start: ")
+
+
+def test_where_the_host_fails_while_it_listens_the_worker_ends_and_signals_are_as_before(tmp_path):
+    run = stage(tmp_path / "here", "print(os.getpid(), flush=True)\n" + SLEEP)
+    heard = []
+
+    def listen(line):
+        heard.append(line)
+        if len(heard) == 2:
+            raise OSError("nobody reads")
+
+    before = [signal.getsignal(number) for number in follow.SIGNALS]
+    with pytest.raises(OSError, match="nobody reads"):
+        follow.follow(Process(), run, tmp_path / "here" / "dataset", listen)
+    assert gone(int(heard[1]))
+    assert [signal.getsignal(number) for number in follow.SIGNALS] == before
+
+
+class Scripted:
+    """A place whose worker is a shell command; it notes what is asked of it."""
+
+    grace, outlives = 20.0, False
+
+    def __init__(self, command):
+        self.command, self.asked = command, []
+
+    def start(self, run, dataset):
+        os.kill(os.getpid(), signal.SIGINT)  # while it starts
+        self.child = subprocess.Popen(["sh", "-c", self.command], stdout=subprocess.PIPE, text=True)
+        return self.child
+
+    def stop(self, at_once):
+        self.asked.append(at_once)
+        self.child.kill()
+
+    def finish(self):
+        os.kill(os.getpid(), signal.SIGINT)  # while it clears up
+        self.child.wait()
+        self.child.stdout.close()
+        self.asked.append("finished")
+        return runner.Ended(self.child.returncode, None, sys.executable, sys.executable)
+
+
+def test_signals_while_it_starts_and_while_it_clears_up_break_nothing(tmp_path):
+    place = Scripted("exec sleep 60")
+    ended = follow.follow(place, RunFolder(tmp_path), tmp_path, print)
+    assert place.asked == [False, "finished"]
+    assert (ended.exit_code, ended.reason) == (-9, "stopped by Ctrl-C")

@@ -1,0 +1,87 @@
+import dataclasses
+import json
+import re
+
+import pytest
+from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
+
+from harness.contract import bundle, plan
+from harness.launch import request
+from harness.settings.project import ROOT
+
+AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
+CONFIG = EXPERIMENT.config | {"resnet_size": 20}
+FILES = bundle.collect(ROOT)
+
+
+def planned(**away):
+    placement = dataclasses.replace(
+        PLACEMENT,
+        mode="cloud",
+        runner="sagemaker",
+        instance_type="ml.g5.xlarge",
+        cloud=dataclasses.replace(AWAY, **away),
+    )
+    return plan.make(dataclasses.replace(EXPERIMENT, config=CONFIG), placement, PROVENANCE, NOW)
+
+
+def cloud(**away):
+    return request.cloud(planned(**away), FILES, "image@sha256:1", "role", "s3://bucket/prefix/{}".format, {})
+
+
+LOCAL = request.local(planned(), "image", "code", "data", "states", "root")
+
+
+def test_the_request_there_is_the_request_here_but_for_placement():
+    away = cloud()
+    assert away.keys() - LOCAL.keys() == request.CLOUD_KEYS
+    assert LOCAL.keys() - away.keys() == request.LOCAL_KEYS
+    differing = {name for name in away.keys() & LOCAL.keys() if away[name] != LOCAL[name]}
+    # in these, the address of the same content, and what an instance is
+    assert differing == {"training_mode", "training_image", "compute", "input_data_config", "source_code"}
+    assert away["source_code"]["command"] == LOCAL["source_code"]["command"]
+    assert {each["channel_name"] for each in away["input_data_config"]} == {"dataset", "plan"}
+    assert {each["channel_name"] for each in LOCAL["input_data_config"]} == {"dataset", "checkpoints"}
+
+
+def test_a_request_is_json_and_the_same_for_the_same_plan():
+    assert json.loads(json.dumps(cloud())) == cloud() == cloud()
+
+
+def test_spot_waits_longer_than_it_runs_and_on_demand_does_not_wait():
+    spot, demand = cloud(), cloud(spot=False)
+    assert spot["stopping_condition"]["max_runtime_in_seconds"] == 7200
+    assert spot["stopping_condition"]["max_wait_time_in_seconds"] > 7200
+    assert "max_wait_time_in_seconds" not in demand["stopping_condition"]
+    assert "keep_alive_period_in_seconds" not in spot["compute"]
+    assert cloud(spot=False, warm_pool_seconds=600)["compute"]["keep_alive_period_in_seconds"] == 600
+
+
+def test_name_and_tags_carry_run_and_experiment_within_sagemakers_limits():
+    made = planned()
+    name = cloud()["base_job_name"]
+    assert made.run_id in name
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", f"{name}-20260102030405")
+    tags = {tag["key"]: tag["value"] for tag in cloud()["tags"]}
+    assert (tags["harness:run"], tags["harness:experiment"]) == (made.run_id, made.experiment_id)
+    assert all(re.fullmatch(r"[\w.:/=+@ -]{1,256}", text, re.ASCII) for pair in tags.items() for text in pair)
+
+
+def test_folders_in_s3_are_named_with_the_slash_that_keeps_their_neighbours_out():
+    away = cloud()
+    sources = [each["data_source"] for each in away["input_data_config"]] + [away["source_code"]["source_dir"]]
+    assert all(source.endswith("/") for source in sources)
+
+
+@pytest.mark.parametrize("line", ["epoch=3 step=1170 train_loss=0.61 validation_accuracy=0.5 images_per_second=310"])
+def test_sagemaker_finds_the_metrics_in_the_workers_lines(line):
+    found = {each["name"]: re.search(each["regex"], line) for each in cloud()["metric_definitions"]}
+    told = {name: float(match[1]) for name, match in found.items() if match}
+    assert told == {"train_loss": 0.61, "validation_accuracy": 0.5, "images_per_second": 310}
+    assert len(found) <= 40
+
+
+def test_another_file_of_code_is_another_place_in_s3():
+    other = FILES | {"harness/fit.py": FILES["harness/fit.py"] + b"\n"}
+    lock = FILES | {bundle.LOCK: b"x"}
+    assert len({request.code_name(each) for each in (FILES, other, lock)}) == 3

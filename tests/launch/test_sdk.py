@@ -1,0 +1,98 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.fakes.worker import SOURCE, gone
+
+from harness.launch import engine, sdk
+
+HOST = """
+import sys, time
+from harness.launch.container import Container
+place = Container("none")
+print(place._child.pid, flush=True)
+{}
+"""
+
+
+@pytest.mark.parametrize("end", ["sys.exit(2)", "time.sleep(60)"])
+def test_the_sdks_process_ends_with_a_host_that_gives_it_no_job(end):
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST.format(end)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with host:
+        child = int(host.stdout.readline())
+        if "sleep" in end:
+            host.send_signal(signal.SIGKILL)
+    assert gone(child, within=5)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("name_algo-1_1  | epoch=1 step=2\n", "epoch=1 step=2\n"),
+        ("algo-1-1  | epoch=1 | algo-1 | x\n", "epoch=1 | algo-1 | x\n"),
+        ("\x1b[36mname_algo-1_1  |\x1b[0m epoch=1\n", "epoch=1\n"),
+        ("name_algo-1_1  |   indented\n", "  indented\n"),
+        ("Attaching to name_algo-1_1\n", "Attaching to name_algo-1_1\n"),
+    ],
+)
+def test_a_containers_line_loses_docker_composes_prefix_alone(written, read):
+    assert sdk.PREFIX.sub("", written) == read
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A network of our own under the engine's rules."""
+    monkeypatch.setattr(engine, "NETWORK", f"harness-test-{os.getpid()}")
+    yield engine._networks
+    engine.docker("network", "rm", *engine._networks())
+
+
+@pytest.mark.docker
+def test_jobs_that_start_at_once_make_one_network_and_the_last_removes_it(network):
+    locks = []
+    threads = [threading.Thread(target=lambda: locks.append(engine.keep_network())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(locks) == 4
+    for lock in locks:
+        engine.remove_network()
+        assert len(network()) == 1
+        os.close(lock)
+    engine.remove_network()
+    assert network() == []
+
+
+@pytest.mark.docker
+def test_the_network_stays_while_a_container_is_in_it_that_has_not_started(network, training_image):
+    os.close(engine.keep_network())
+    container = engine.docker("create", "--network", engine.NETWORK, training_image).stdout.strip()
+    engine.remove_network()
+    assert len(network()) == 1
+    engine.docker("rm", container)
+    engine.remove_network()
+    assert network() == []
+
+
+@pytest.mark.docker
+def test_networks_of_one_name_that_something_else_left_are_made_one(network):
+    os.close(engine.keep_network())
+    api = "POST /networks/create HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
+    body = json.dumps({"Name": engine.NETWORK, "CheckDuplicate": False})
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("/var/run/docker.sock")
+        connection.sendall(api.format(len(body), body).encode())
+        connection.recv(1000)
+    if len(network()) != 2:
+        pytest.skip("this engine makes no two networks of one name")
+    os.close(engine.keep_network())
+    assert len(network()) == 1

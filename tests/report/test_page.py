@@ -1,0 +1,581 @@
+import http.client
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from benchmarks import generated_runs
+from tests.conftest import ON_CI
+from tests.runs.test_stored import leave
+
+from harness.contract import plan, record
+from harness.contract.errors import NotReady, SettingError
+from harness.report import gather, page, rows, serve
+from harness.runs import stored
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 8e6  # bytes
+NASTY = '</script><script>window.broken=1</script><img src=x onerror="window.broken=1">'
+
+
+def table_of(runs, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return gather.table(runs, [], scratch)
+
+
+def column(table, name):
+    return next(each["values"] for each in table["columns"] if each["name"] == name)
+
+
+def rewrite(run, **changes):
+    """The same run with a record that says otherwise."""
+    planned = run.planned()
+    run.record.write_text(plan.dumps(record.of(planned, **{"status": "completed", **changes})))
+
+
+def verdict(run, original, word):
+    run.verdict.write_text(json.dumps({"schema": 1, "original": original, "replay": run.path.name, "verdict": word}))
+
+
+def test_a_run_becomes_settings_results_time_and_marks(tmp_path):
+    for run in generated_runs.leave(tmp_path / "runs", 3, epochs=4):
+        past = stored.read(run)
+    cells = rows.kept(past).cells
+    assert cells["accuracy"] == past.record.results.test_accuracy
+    assert cells["minutes"] == pytest.approx(past.record.seconds["train"] / 60, abs=1e-4)
+    assert cells["usd"] == past.record.bill.usd and cells["resnet_size"] == past.plan.experiment.config["resnet_size"]
+    assert (cells["sample"], cells["dirty"], cells["status"], cells["epochs_done"]) == (False, False, "completed", 4)
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_group(tmp_path):
+    generated_runs.leave(tmp_path / "runs", 6, epochs=1)
+    groups = column(table_of(tmp_path / "runs", tmp_path), "group")
+    assert len(set(groups[:3])) == 1 and len(set(groups[3:])) == 1 and groups[0] != groups[3]
+
+
+def test_an_original_is_marked_only_by_a_replay_that_was_identical(tmp_path):
+    first, second, third, fourth = (leave(tmp_path / "runs", minutes) for minutes in range(4))
+    verdict(third, first.path.name, "identical")
+    verdict(fourth, second.path.name, "different")
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert column(table, "replayed") == [True, False, False, False]
+    assert column(table, "verdict") == [None, None, "identical", "different"]
+
+
+def test_what_a_run_cannot_say_is_unknown_and_never_nan(tmp_path):
+    run = leave(tmp_path / "runs", status=None)
+    run.metrics.write_text("epoch,train_loss,validation_loss\n1,nan,inf\n2,0.5,\n".replace("2,0.5,\n", "2,0.5,1\n"))
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert column(table, "status") == ["going on"] and column(table, "accuracy") == [None]
+    assert table["curves"][0]["train_loss"] == [None, 0.5]
+    json.dumps(table, allow_nan=False)
+
+
+def test_curves_are_thinned_to_their_ends_and_an_even_choice(tmp_path, monkeypatch):
+    generated_runs.leave(tmp_path / "runs", 2, epochs=200)
+    monkeypatch.setattr(rows, "POINTS", 40)
+    epochs = table_of(tmp_path / "runs", tmp_path)["curves"][0]["epoch"]
+    assert len(epochs) == 20 and (epochs[0], epochs[-1]) == (1, 200)
+
+
+def test_data_sets_are_listed_and_a_function_says_how_they_differ(tmp_path):
+    generated_runs.leave(tmp_path / "runs", 2, epochs=1)
+    leave(tmp_path / "runs")
+    found = [rows.kept(past) for past in stored.everything(tmp_path / "runs")[0]]
+    versions = rows.table(found, [], lambda older, newer: [f"{older} to {newer}"])["versions"]
+    assert [(each["name"], each["runs"]) for each in versions] == [("cifar-10", 1), ("generated", 2)]
+    assert versions[1]["lines"] == [f"15fc.dir to {generated_runs.DATASET.hash}"]
+
+
+def test_the_file_fetches_nothing_and_forbids_it(tmp_path):
+    generated_runs.leave(tmp_path / "runs", 3, epochs=2)
+    html = page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)
+    assert "connect-src 'none'" in html and "default-src 'none'" in html
+    assert not re.search(r"<(link|script|img|iframe)\b[^>]*\b(src|href)=", html.split("<script>")[0])
+    assert "{{" not in html.split('<script type="application/json"')[0]
+
+
+def test_of_the_chart_library_only_what_is_drawn_is_started():
+    from plotly.offline import get_plotlyjs
+
+    found = page.REGISTERED.findall(get_plotlyjs())
+    assert len(found) == 1 and page.starting(get_plotlyjs()).count(found[0]) == 1
+    assert page.REGISTERED.search(page.starting(get_plotlyjs())) is None
+
+
+def test_nothing_that_a_run_says_ends_its_script(tmp_path):
+    rewrite(leave(tmp_path / "runs"), reason=NASTY, status="failed")
+    html = page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)
+    data = re.search(r'id="data">(.*?)</script>', html, re.S).group(1)
+    assert "<" not in data and NASTY in column(json.loads(data), "reason")
+
+
+def test_a_secret_of_the_environment_is_not_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMET_API_KEY", "q" * 25)
+    rewrite(leave(tmp_path / "runs"), reason=f"refused {'q' * 25}", status="failed")
+    assert "q" * 25 not in page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)
+
+
+def test_a_thousand_runs_stay_under_8_mb(many):
+    assert many.stat().st_size < LIMIT
+
+
+def test_named_runs_folders_and_archives_come_together_once_each(tmp_path):
+    first, second = leave(tmp_path / "runs"), leave(tmp_path / "runs", 5)
+    other = leave(tmp_path / "other", 9)
+    archive = tmp_path / "run.zip"
+    exported = pytest.importorskip("harness.exported")
+    archive.write_bytes(exported.pack(stored.read(other), ROOT, False, ""))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    named = [str(tmp_path / "runs"), first.path.name, str(archive)]
+    table = gather.table(tmp_path / "runs", named, scratch)
+    assert column(table, "run") == [first.path.name, second.path.name, other.path.name]
+
+
+def comet_archive(path, run):
+    """As Comet's offline mode lays a run's files down."""
+    names = ("plan.json", "record.json", "metrics.csv")
+    with zipfile.ZipFile(path, "w") as archive:
+        messages = [
+            {"type": "file_upload", "payload": {"file_path": f"/x/{name}.bin", "additional_params": {"fileName": name}}}
+            for name in names
+        ]
+        archive.writestr("messages.json", "\n".join(json.dumps(message) for message in messages))
+        for name in names:
+            archive.writestr(f"{name}.bin", (run.path / name).read_bytes())
+
+
+def test_comets_offline_archive_counts_as_its_run(tmp_path):
+    run = leave(tmp_path / "elsewhere")
+    comet_archive(tmp_path / "key.zip", run)
+    (tmp_path / "scratch").mkdir()
+    table = gather.table(tmp_path / "runs", [str(tmp_path / "key.zip")], tmp_path / "scratch")
+    assert column(table, "run") == [run.path.name] and table["curves"][0]["train_loss"] == [0.5]
+
+
+def type_in(*arguments, **options):
+    command = [sys.executable, str(ROOT / "src" / "report.py"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def test_the_verb_writes_the_file_and_tells_what_it_left_out(tmp_path):
+    leave(tmp_path / "runs")
+    broken = leave(tmp_path / "runs", 5)
+    broken.record.write_text("{")
+    done = type_in(f"runs_folder={tmp_path / 'runs'}")
+    assert done.returncode == 0, done.stderr
+    assert f"left out  {broken.path}" in done.stdout and "1 runs" in done.stdout
+    assert [path.name for path in (tmp_path / "runs").glob("*report*")] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(("nowhere",), "no such run"), (("serve", "port=x"), "a number"), (("serv",), "legal")]
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, words):
+    done = type_in(*arguments, f"runs_folder={tmp_path}")
+    assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(NotReady, match="cannot be written"):
+        page.write(tmp_path / "report.html", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.fixture
+def served(tmp_path):
+    leave(tmp_path / "runs", status=None)
+    made = serve.server(tmp_path / "runs", 0)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def ask(port, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.getheader("ETag"), body
+
+
+def test_the_server_says_what_is_new_and_nothing_twice(served, tmp_path):
+    port = served.server_port
+    status, tag, body = ask(port, "/runs.json")
+    assert status == 200 and column(json.loads(body), "status") == ["going on"]
+    assert ask(port, "/runs.json", **{"If-None-Match": tag})[0] == 304
+    leave(tmp_path / "runs", 5)
+    status, _, body = ask(port, "/runs.json", **{"If-None-Match": tag})
+    assert status == 200 and column(json.loads(body), "status") == ["going on", "completed"]
+    assert ask(port, "/")[0] == 200 and ask(port, "/../plan.json")[0] == 404
+
+
+def test_the_server_is_on_loopback_and_refuses_another_name(served):
+    assert served.server_address[0] == "127.0.0.1"
+    assert ask(served.server_port, "/runs.json", Host=f"evil.example:{served.server_port}")[0] == 403
+    assert ask(served.server_port, "/", Host="127.0.0.1")[0] == 403
+    with pytest.raises(SettingError, match="in use"):
+        serve.server(Path(), served.server_port)
+
+
+def test_ctrl_c_ends_serving_in_order(tmp_path):
+    command = [sys.executable, "src/report.py", "serve", "port=0", f"runs_folder={tmp_path}"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=20)
+    assert (process.returncode, said, errors) == (0, "ended\n", "")
+
+
+# In Chromium.
+
+REAL = 10
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The report on 1,000 generated runs and 10 left as runs leave them, one of them with words that could break it."""
+    folder = tmp_path_factory.mktemp("many")
+    generated_runs.leave(folder / "runs", 1000)
+    left = [leave(folder / "runs", minutes, seed=minutes) for minutes in range(REAL)]
+    rewrite(left[0], reason=NASTY, status="failed")
+    verdict(left[1], "20260301T000000Z", "identical")
+    (folder / "scratch").mkdir()
+    page.write(folder / "report.html", page.assemble(gather.table(folder / "runs", [], folder / "scratch"), live=False))
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        (pytest.fail if ON_CI else pytest.skip)("no chromium on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=found, args=["--no-sandbox"])  # CI's user is root
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("few")
+    generated_runs.leave(folder / "runs", 60, epochs=6)
+    (folder / "scratch").mkdir()
+    page.write(folder / "report.html", page.assemble(gather.table(folder / "runs", [], folder / "scratch"), live=False))
+    return folder / "report.html"
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a file, or an address, in a page of its own; any error in it fails the test."""
+    pages, errors = [], []
+
+    def begin(where, width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(60_000)
+        pages.append(context)
+        made = context.new_page()
+        made.on("pageerror", lambda error: errors.append(str(error)))
+        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        made.goto(where if isinstance(where, str) else where.as_uri())
+        until(made, "performance.getEntriesByName('first-chart').length")
+        return made
+
+    yield begin
+    for each in pages:
+        each.close()
+    assert not errors
+
+
+def until(shown, condition):
+    """Wait for it; asked from here, for the page forbids what Playwright's own waiting does in it."""
+    end = time.monotonic() + 60
+    while not shown.evaluate(condition):
+        assert time.monotonic() < end, condition
+        time.sleep(0.02)
+
+
+def count(shown):
+    return shown.inner_text("#count")
+
+
+def drawn(shown, chart):
+    """How many points a chart has, over all of its traces."""
+    shown.locator(f"#{chart}").scroll_into_view_if_needed()
+    until(shown, f"seen.has('{chart}') && !stale.has('{chart}')")
+    return shown.evaluate(f"(document.getElementById('{chart}').data ?? []).reduce((n, t) => n + t.x.length, 0)")
+
+
+@pytest.mark.browser
+def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
+    shown = opened(few)
+    before = {chart: drawn(shown, chart) for chart in ("curves", "bars", "parallel", "time", "cost")}
+    shown.click("#filter")
+    shown.keyboard.type("accuracy > 0.8 and resnet_size == 50")
+    wanted = shown.evaluate(
+        "data.columns.get('accuracy').values.filter((a, i) => a > 0.8 && data.value('resnet_size', i) === 50).length"
+    )
+    assert 0 < wanted < 60 and count(shown) == f"{wanted} of 60 runs"
+    assert shown.locator("#table tbody tr").count() == wanted
+    after = {chart: drawn(shown, chart) for chart in before}
+    assert after["bars"] == after["time"] == wanted and all(after[chart] < before[chart] for chart in before)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("text", "rows_", "complaint"),
+    [
+        ("a > 1 and t == 'x'", [1], None),
+        ("a > 1 or b", [0, 1, 2, 3], None),
+        ("not b", [1], None),
+        ("not (a < 2 or a >= 3)", [1, 3], None),
+        ("1 < a < 3", [1], None),
+        ("a in (1, 3)", [0, 2], None),
+        ("a not in [1, 3]", [1, 3], None),
+        ("a == null", [3], None),
+        ("t ~ 'X' && !b", [1], None),
+        ("-1 < a and (a) <= 1e0", [0], None),
+        ("b = True", [0, 2, 3], None),
+        ("", [0, 1, 2, 3], None),
+        ("accuray > 1", None, "did you mean accuracy?"),
+        ("a > 'x'", None, "cannot be compared"),
+        ("a", None, "compare it"),
+        ("t == x", None, "no column x"),
+        ("a > ", None, "missing before the end"),
+        ("(a > 1", None, "“)” is missing"),
+        ("a > 1 b", None, "not expected"),
+        ("t == 'x", None, "not closed"),
+        ("a > 1; alert(1)", None, "“;” at 6"),
+        ("constructor == 1", None, "no column constructor"),
+        ("t > null", None, "only be compared"),
+    ],
+)
+def test_the_filters_language(opened_blank, text, rows_, complaint):
+    found = opened_blank.evaluate(
+        """(text) => {
+          const columns = new Map(Object.entries({
+            a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []},
+            b: {kind: "bool", values: [true, false, true, true]}, t: {kind: "text", values: ["y", "x", "z", null]}}));
+          try { const test = parseFilter(text, columns); return [0, 1, 2, 3].filter(test); } catch (error) {
+            if (!(error instanceof FilterError)) throw error; return error.message; } }""",
+        text,
+    )
+    if rows_ is None:
+        assert complaint in found
+    else:
+        assert found == rows_
+
+
+@pytest.fixture(scope="module")
+def opened_blank(browser):
+    context = browser.new_context()
+    made = context.new_page()
+    made.add_script_tag(content=(page.WEB / "filter.js").read_text() + "\nwindow.FilterError = FilterError;")
+    yield made
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_mistake_in_the_filter_is_told_and_the_last_good_one_stays(opened, few):
+    shown = opened(few)
+    shown.fill("#filter", "resnet_size < 20")
+    good = count(shown)
+    shown.fill("#filter", "resnet_siz < 20")
+    shown.get_by_text("did you mean resnet_size?").wait_for()
+    assert count(shown) == good and shown.get_attribute("#filter", "aria-invalid") == "true"
+    shown.fill("#filter", "")
+    assert shown.inner_text("#complaint") == "" and count(shown) == "60 of 60 runs"
+
+
+@pytest.mark.browser
+def test_a_box_drawn_on_an_axis_keeps_a_range_and_the_address_shows_it_all_again(opened, few):
+    shown = opened(few)
+    shown.fill("#filter", "status == 'completed'")
+    drawn(shown, "parallel")
+    at = shown.evaluate(
+        """() => { const n = document.getElementById('parallel');
+        const b = n.querySelector('.nsewdrag').getBoundingClientRect();
+        const axes = axesOf(data, view).length, x = n._fullLayout.xaxis, y = n._fullLayout.yaxis;
+        return {x: b.left + x.l2p(axes - 1), top: b.top + y.l2p(1.04), middle: b.top + y.l2p(0.5)}; }"""
+    )
+    shown.mouse.move(at["x"] - 8, at["top"])
+    shown.mouse.down()
+    shown.mouse.move(at["x"], at["middle"] - 20, steps=4)
+    shown.mouse.move(at["x"] + 8, at["middle"], steps=4)
+    shown.mouse.up()
+    chip = shown.locator("#chips button")
+    chip.wait_for()
+    assert chip.inner_text().startswith("accuracy: ")
+    kept = int(count(shown).split()[0])
+    assert 0 < kept < 58 and shown.locator("#table tbody tr").count() == kept
+    shown.select_option("#metric", "train_loss")
+    shown.click("text=Pin >> nth=2")
+    shown.click("text=Hide >> nth=0")
+    shown.click('[data-sort="minutes"]')
+    shown.check("#grouped")
+    before = shown.evaluate("[document.getElementById('count').innerText, writeView(view)]")
+    assert all(
+        word in before[1] for word in ("filter", "brush=accuracy", "metric=train_loss", "pinned", "hidden", "grouped")
+    )
+    table = shown.inner_text("#table tbody")
+    shown.reload()
+    until(shown, "performance.getEntriesByName('first-chart').length")
+    assert [count(shown), shown.evaluate("writeView(view)")] == before
+    assert shown.inner_text("#table tbody") == table and shown.input_value("#metric") == "train_loss"
+    shown.click("text=Reset view")
+    assert count(shown) == "60 of 60 runs" and "#" not in shown.url
+
+
+@pytest.mark.browser
+def test_hidden_runs_leave_every_chart_and_come_back(opened, few):
+    shown = opened(few)
+    bars = drawn(shown, "time")
+    name = shown.locator("#table tbody tr").first.get_attribute("data-key")
+    shown.locator("#table tbody").get_by_role("button", name=f"Hide {name}").click()
+    assert count(shown) == "59 of 60 runs" and drawn(shown, "time") == bars - 1
+    shown.get_by_role("button", name=f"Show {name} again").click()
+    assert count(shown) == "60 of 60 runs" and drawn(shown, "time") == bars
+
+
+@pytest.mark.browser
+def test_a_pinned_run_has_a_colour_in_every_chart(opened, few):
+    shown = opened(few)
+    shown.locator("#table tbody tr").nth(40).get_by_role("button", name="Pin").click()
+    key = shown.evaluate("view.pinned[0]")
+    for chart in ("bars", "time"):
+        drawn(shown, chart)
+        colors = shown.evaluate(
+            f"document.getElementById('{chart}').data.flatMap(t => t.customdata.map((k, i) => [k, t.marker.color[i]]))"
+        )
+        assert {color for run, color in colors if run == key} == {shown.evaluate("LIGHT[0]")}
+    assert shown.evaluate("document.getElementById('curves').data.filter(t => t.line.color === LIGHT[0]).length") == 2
+
+
+@pytest.mark.browser
+def test_a_click_on_a_header_sorts_and_says_so(opened, few):
+    shown = opened(few)
+    for direction, turn in (("descending", True), ("ascending", False)):
+        shown.click('[data-sort="resnet_size"]')
+        assert (
+            shown.locator("th", has=shown.locator('[data-sort="resnet_size"]')).get_attribute("aria-sort") == direction
+        )
+        place = shown.evaluate("tableColumns(data, view).indexOf('resnet_size') + 2")
+        sizes = [int(text) for text in shown.locator(f"#table tbody tr > :nth-child({place + 1})").all_inner_texts()]
+        assert sizes == sorted(sizes, reverse=turn)
+
+
+@pytest.mark.browser
+def test_seeds_are_grouped_with_mean_and_standard_deviation(opened, few):
+    shown = opened(few)
+    shown.check("#grouped")
+    groups = shown.evaluate("new Set(data.columns.get('group').values).size")
+    assert 15 < groups <= 20 and count(shown) == f"60 of 60 runs in {groups} experiments"
+    mean, sd = shown.evaluate("(u => [mean(data, u, 'accuracy'), spread(data, u, 'accuracy')])(context.units[0])")
+    values = shown.evaluate("context.units[0].rows.map(row => data.value('accuracy', row)).filter(Number)")
+    middle = sum(values) / len(values)
+    assert mean == pytest.approx(middle)
+    assert sd == pytest.approx((sum((value - middle) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
+    assert "±" in shown.locator("#table tbody tr").first.inner_text()
+
+
+@pytest.mark.browser
+def test_everything_can_be_done_with_the_keyboard(opened, few):
+    shown = opened(few)
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.id") == "skip"
+    shown.focus("#filter")
+    shown.keyboard.type("resnet_size == 8")
+    shown.focus("#range-low")
+    shown.keyboard.type("0.5")
+    shown.keyboard.press("Tab")
+    shown.keyboard.type("0.9")
+    shown.keyboard.press("Enter")
+    assert "accuracy: 0.5 to 0.9" in shown.inner_text("#chips")
+    shown.focus("#table tbody tr:nth-child(2) .tool")
+    shown.keyboard.press("Space")
+    assert shown.evaluate("[view.pinned.length, document.activeElement.getAttribute('aria-pressed')]") == [1, "true"]
+    shown.focus("#chips button")
+    shown.keyboard.press("Enter")
+    assert shown.evaluate("[Object.keys(view.brush).length, document.activeElement.id]") == [0, "filter"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(opened, few, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    shown = opened(few, color_scheme=scheme, bypass_csp=True)
+    for chart in ("curves", "bars", "parallel", "time", "cost"):
+        drawn(shown, chart)
+    shown.check("#grouped")
+    shown.fill("#filter", "accuracy >")
+    shown.wait_for_timeout(600)  # until it complains
+    found = Axe().run(shown).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.browser
+def test_dark_follows_the_system_and_the_button(opened, few):
+    shown = opened(few, color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = shown.evaluate(ground)
+    assert shown.evaluate("document.getElementById('curves')._fullLayout.font.color") == "#e4e8ec"
+    shown.click("#theme")
+    assert shown.evaluate(ground) == "rgb(255, 255, 255)" != dark
+
+
+@pytest.mark.browser
+def test_400_pixels_are_enough(opened, few):
+    shown = opened(few, width=400, height=800)
+    for chart in ("curves", "bars", "parallel", "time", "cost"):
+        drawn(shown, chart)
+        assert shown.evaluate(f"document.getElementById('{chart}').getBoundingClientRect().right") <= 400
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+@pytest.mark.browser
+def test_print_shows_every_chart_in_light_and_no_controls(opened, few):
+    shown = opened(few, height=500, color_scheme="dark")
+    shown.emulate_media(media="print")
+    until(shown, "printing && CHARTS.every((chart) => !stale.has(chart.id))")
+    assert shown.evaluate("document.documentElement.dataset.theme") == "light"
+    assert not shown.is_visible("#controls") and not shown.is_visible(".tool >> nth=0")
+    assert shown.evaluate("CHARTS.every((c) => document.getElementById(c.id)._fullLayout.width <= 680)")
+    assert shown.pdf()[:5] == b"%PDF-"
+
+
+@pytest.mark.browser
+def test_a_thousand_runs_and_ten_are_filtered_counted_and_not_broken_by_words(opened, many):
+    shown = opened(many)
+    assert count(shown) == "1010 of 1010 runs"
+    shown.fill("#filter", "status == 'failed' and reason ~ 'script'")
+    assert count(shown) == "1 of 1010 runs"
+    shown.check("#all-columns")
+    assert NASTY in shown.inner_text("#table tbody") and shown.evaluate("window.broken") is None
+    shown.fill("#filter", "dataset == 'generated' and accuracy >= 0.75")
+    values = shown.evaluate("data.columns.get('accuracy').values")
+    assert count(shown) == f"{sum(value is not None and value >= 0.75 for value in values)} of 1010 runs"
+
+
+@pytest.mark.browser
+def test_a_live_report_shows_a_run_that_begins(opened, served, tmp_path):
+    shown = opened(f"http://127.0.0.1:{served.server_port}/")
+    assert count(shown) == "1 of 1 runs" and "going on" in shown.inner_text("#table tbody")
+    leave(tmp_path / "runs", 7)
+    shown.get_by_text("2 of 2 runs").wait_for()

@@ -1,0 +1,184 @@
+"""Comet after the runs: archives that are sent once, and a run that is brought back from Comet by its key."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.tracking.test_tracker import COMPLETED, KEY, PLANNED, Copied, Server, acting, environment, nobody
+
+from harness.contract import plan
+from harness.contract.errors import NotReady
+from harness.runs import stored
+from harness.settings.project import ROOT
+from harness.sharing import find, run_archive
+from harness.tracking.tracker import experiment_key
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A finished run whose archive waits."""
+    return Copied(tmp_path_factory.mktemp("sync") / "runs").feed().finish()
+
+
+def synchronise(made: Copied, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "src/sync.py", f"runs_folder={made.folder}"],
+        cwd=ROOT,
+        env=environment(made.folder, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def serving(mode):
+    server = Server(mode)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def opened(server: Server) -> int:
+    """How many experiments were begun there."""
+    return sum(path.endswith("logger/add/run") for path, _ in server.seen)
+
+
+def test_an_archive_is_sent_once_and_tried_again_where_that_failed(copied):
+    before = copied.state()
+    done = synchronise(copied)
+    assert (done.returncode, done.stdout) == (2, "") and "no Comet API key" in done.stderr
+    done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=nobody())
+    assert done.returncode == 1 and f"not sent  {copied.run.path.name}: " in done.stdout
+    assert copied.state()["upload"] == before["upload"]
+    with serving("answers") as server:
+        done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"sent      {copied.run.path.name}" in done.stdout and "1 of 1 archives sent" in done.stdout
+        names = {path.rpartition("/")[2] for path, _ in server.seen}
+        assert opened(server) == 1 and any(b"validation_accuracy" in body for _, body in server.seen), names
+        assert (copied.state()["online"], copied.state()["upload"]) == ("delivered", None)
+        done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
+        assert done.returncode == 0 and "nothing to send" in done.stdout
+        assert opened(server) == 1
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_one_that_somebody_sent_by_hand_is_there_already(tmp_path):
+    made = Copied(tmp_path / "runs").feed().finish()
+    with serving("has it") as server:
+        done = synchronise(made, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
+    assert done.returncode == 0, done.stdout
+    assert f"there     {made.run.path.name}" in done.stdout
+    assert made.state()["upload"] is None
+
+
+def test_two_programs_do_not_send_the_same(copied):
+    state = copied.run.comet / "state.json"
+    before = state.read_text()
+    state.write_text(json.dumps({**copied.state(), "upload": "comet upload x"}))
+    holder = (
+        "import fcntl,sys; lock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX); print('held', flush=True);"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holder, str(copied.folder / ".sync.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "held\n"
+        done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=nobody())
+        child.stdin.close()
+    state.write_text(before)
+    assert done.returncode == 2 and "another program" in done.stderr
+
+
+def test_the_archive_gives_the_run_back(copied, tmp_path):
+    (archive,) = copied.run.comet.glob("*.zip")
+    found = stored.read(run_archive.open_comet(archive, tmp_path))
+    assert found.plan == PLANNED
+    assert plan.dumps(found.record) == copied.run.record.read_text()
+    assert (found.folder.code / "requirements-train.lock").exists()
+    assert found.folder.patch.read_bytes() == copied.run.patch.read_bytes()
+
+
+class Api(ThreadingHTTPServer):
+    """As much of Comet's REST API as gives out an experiment's files."""
+
+    def __init__(self, files: dict[str, bytes], key: str) -> None:
+        def answer(path: str, asked: dict[str, list[str]]) -> tuple[int, bytes]:
+            if path.endswith("isAlive/ver"):
+                return 200, b'{"version": "4.0.0"}'
+            if asked.get("experimentKey") != [key]:
+                return 400, b'{"msg": "no such experiment", "code": 400}'
+            if path.endswith("experiment/metadata"):
+                names = {"workspaceName": "w", "projectName": "p", "experimentKey": key}
+                return 200, json.dumps({**names, "startTimeMillis": 0, "endTimeMillis": 1}).encode()
+            if path.endswith("asset/list"):
+                return 200, json.dumps({"assets": [{"assetId": name, "fileName": name} for name in files]}).encode()
+            return 200, files[asked["assetId"][0]]
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                parts = urlsplit(self.path)
+                status, content = answer(parts.path, parse_qs(parts.query))
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json" if content[:1] in b"{[" else "application/zip")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/clientlib/"
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from harness import console, original
+def find():
+    print(original.find(Path("none"), sys.argv[1], Path(sys.argv[2])).run_id)
+    return 0
+sys.exit(console.main(find))
+"""
+
+
+def test_comet_gives_a_run_back_by_its_key(copied, tmp_path):
+    key = experiment_key(PLANNED.run_id)
+    same = {"experiment_id": plan.experiment_id(PLANNED.experiment)}
+    planned, found = (plan.dumps(dataclasses.replace(each, **same)).encode() for each in (PLANNED, COMPLETED))
+    server = Api({"plan.json": planned, "record.json": found, "other": b"x"}, key)
+    try:
+        told = [ask(server, key, tmp_path / "one"), ask(server, "0" * 40, tmp_path / "two")]
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (told[0].returncode, told[0].stdout) == (0, PLANNED.run_id + "\n"), told[0].stderr
+    assert told[1].returncode == 2 and "Comet knows no experiment 000000" in told[1].stderr
+    assert told[1].stderr.count("\n") == 1
+
+
+def ask(server: Api, key: str, scratch) -> "subprocess.CompletedProcess[str]":
+    scratch.mkdir()
+    variables = {"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": server.url, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", PROGRAM, key, str(scratch)]
+    return subprocess.run(command, env=environment(scratch, **variables), capture_output=True, text=True, check=False)
+
+
+def test_without_an_api_key_a_key_is_looked_for_here_alone(tmp_path):
+    with acting(environment(tmp_path)), pytest.raises(NotReady, match="without an API key"):
+        find.find(tmp_path, "0" * 40, tmp_path)
+    assert os.environ.get("HOME") != str(tmp_path)
