@@ -3,11 +3,20 @@
 A stable door: later versions call it in worktrees of earlier commits, so that each commit says itself what travels.
 """
 
+import re
 import sys
 from pathlib import Path
 
 from harness.contract import bundle
 
+
+def main(root: str, out: str, program: str | None = None) -> None:
+    """Write the bundle of a program, by default the one that conf/config.yaml selects."""
+    if program is None:
+        found = re.search(r"(?m)^ +- program: (\w+)", (Path(root) / "conf" / "config.yaml").read_text())
+        program = found[1] if found else ""
+    bundle.write(bundle.collect(Path(root), program), Path(out))
+
+
 if __name__ == "__main__":
-    root, out, program = Path(sys.argv[1]), Path(sys.argv[2]), (*sys.argv[3:], "cifar10")[0]
-    bundle.write(bundle.collect(root, program), out)
+    main(*sys.argv[1:])
