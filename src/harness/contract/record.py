@@ -9,6 +9,9 @@ from typing import Any
 
 from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
 
+# Of an environment, what bits depend on: two runs that agree in these give equal weights.
+BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "framework", "lock")
+
 
 @dataclass(frozen=True)
 class Results:
