@@ -42,6 +42,6 @@ def differences(root: Path) -> Differences:
     def between(program: str, older: str, newer: str) -> list[str]:
         from harness.evidence import versions  # late: NumPy and DVC, and mostly there is but one version
 
-        return versions.lines(root, older, newer)
+        return versions.lines(root, program, older, newer)
 
     return between
