@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from harness.cloud import cost, trial
 from harness.cloud.aws import account, images, instances, prices
 from harness.cloud.aws.store import Store
-from harness.cloud.runner import Burst, sender
+from harness.cloud.children import sender
+from harness.cloud.runner import Burst
 from harness.contract import plan
 from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
 from harness.contract.plan import Placement, RunPlan

@@ -31,7 +31,7 @@ class Runtime:
         deterministic: whether the framework promises equal bits on equal hardware.
     """
 
-    package: str | None = None
+    package: str | None = "numpy"
     variables: tuple[str, ...] = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
     deterministic: bool = True
 
