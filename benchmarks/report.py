@@ -22,7 +22,7 @@ from benchmarks import generated_runs  # noqa: E402
 from harness.report import gather, page  # noqa: E402
 
 GENERATED, REAL, OPENED, FILTERED = 1000, 10, 5, 10
-FILTERS = ("accuracy > 0.75 and resnet_size < 50", "")
+FILTERS = ("test_accuracy > 0.75 and resnet_size < 50", "")
 
 
 def main(runs: list[str]) -> None:
