@@ -10,7 +10,7 @@ from tests.fakes.sagemaker.server import Fault
 from tests.support.cloud import AWAY, burst, job_of, project
 from tests.support.projects import git, record_of, runs, type_in
 
-from programs.cifar10 import batch_files
+from programs.cifar10 import files
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
@@ -158,7 +158,7 @@ def test_uploads_that_fail_and_arrive_torn_are_made_again_until_they_are_right(a
 
     # what is altered in S3 is seen before the next job, and sent again
     pin = json.loads((runs(made)[-1] / "plan.json").read_text())["experiment"]["dataset"]["hash"].removesuffix(".dir")
-    key = f"cifar10-harness/datasets/{pin}/{batch_files.TEST}"
+    key = f"cifar10-harness/datasets/{pin}/{files.TEST}"
     aws.put(f"s3://{aws.bucket()}/{key}", there[key][:-1] + b"x")
     assert burst(aws, made, "epochs=1", "seed=7").returncode == 0
     assert aws.objects(key)[key] == there[key]

@@ -31,7 +31,7 @@ ALIKE = ("resnet_size", "resnet_version", "batch_size", "precision", "xla", "num
 
 
 @dataclass(frozen=True)
-class Away:
+class SageMakerTarget:
     """SageMaker. In a dry run each part that could not be found is a word in capitals, and nothing is started."""
 
     placement: Placement
@@ -94,7 +94,7 @@ class Away:
         return {"companion": request.folder_name(inside.files(ROOT))}
 
 
-def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away:
+def check(settings: Config, state: GitState, say: Callable[[str], None]) -> SageMakerTarget:
     """Code, account, role, bucket, image, instances, quota and price; nothing is written anywhere.
 
     A dry run says what is not ready, and goes on.
@@ -174,7 +174,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Away
         cloud=asked,
     )
     store = Store(found.client("s3") if found.session is not None else None, found.bucket, mode.prefix)
-    return Away(placement, settings, say, found.session, store, image, found.role, budget)
+    return SageMakerTarget(placement, settings, say, found.session, store, image, found.role, budget)
 
 
 def check_code(state: GitState, allow_dirty: bool) -> None:

@@ -150,7 +150,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Published:
-    """A data set as it was published: its content, and the archive in which it comes."""
+    """A data set as it was published: its content, and the archive in which its files lie under their own paths."""
 
     dataset: DatasetId
     archive: str
@@ -176,13 +176,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a program's data comes from beyond DVC; None where there is no such way.
-
-    `unpack` copies the data set's files from the published archive, or a folder made of it, into an empty folder.
-    """
+    """Where a program's data comes from beyond DVC; None where there is no such way."""
 
     published: Published | None = None
-    unpack: Callable[[Path, Path], None] | None = None
     sample: Sample | None = None
 
 

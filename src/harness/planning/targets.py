@@ -11,7 +11,7 @@ from harness.provenance.repository import GitState
 from harness.settings.schema import Cloud, Config
 
 
-class Place(Protocol):
+class Target(Protocol):
     """Where a run can happen; `placement` is what the plan says of it."""
 
     @property
@@ -24,7 +24,7 @@ class Place(Protocol):
         """Do what comes before the run folder: after this, the runner can start."""
 
 
-def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Place:
+def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Target:
     """The place that the settings ask for. In a dry run nothing is started or built.
 
     Raises:
