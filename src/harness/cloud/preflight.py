@@ -1,6 +1,5 @@
 """Everything that must hold before a job is sent to SageMaker, each in one line, and what it may cost."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from harness.cloud import trial
 from harness.cloud.aws import account, images, instances, prices
 from harness.cloud.aws.store import Store
 from harness.cloud.runner import Burst, sender
-from harness.contract import plan, record
+from harness.contract import plan
 from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
 from harness.contract.plan import Placement, RunPlan
 from harness.data.obtain import Obtained
 from harness.launch import engine, request
 from harness.provenance import repository
 from harness.provenance.repository import GitState
+from harness.runs import run_folder
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config
@@ -215,7 +215,7 @@ def estimate(runs: Path, planned: RunPlan) -> str:
     assert place.cloud is not None
     for path in sorted(runs.glob("*/record.json"), reverse=True):
         try:
-            found = plan.from_json(record.RunRecord, json.loads(path.read_text()))
+            found = run_folder.read_record(path)
         except (OSError, ValueError):
             continue
         there = found.placement

@@ -66,7 +66,11 @@ def test_sets(root: Path, pair: Pair, settings: Data, say: Callable[[str], None]
         NotReady, DataError: a version cannot be had.
         SettingError: the program is not there any more.
     """
-    return {f"{name} test": restore_data(root, run, say).folder for name, run in (("old", pair.old), ("new", pair.new))}
+    source = program.load(pair.new.plan.experiment.program).source()
+    return {
+        f"{name} test": restore_data(root, run, settings, source, say).folder
+        for name, run in (("old", pair.old), ("new", pair.new))
+    }
 
 
 def judge(runs: Path, pair: Pair, sets: dict[str, Path], threads: int) -> dict[str, Claim]:

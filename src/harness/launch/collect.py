@@ -1,14 +1,14 @@
 """What a run leaves, put in its place: the outputs out of the job folder, checked, and the final record."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 
 from harness.contract import atomic, record
-from harness.contract.plan import RunPlan, dumps, from_json
+from harness.contract.plan import RunPlan, dumps
 from harness.contract.record import RunRecord
 from harness.launch.runner import Ended
+from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 from harness.tracking.tracker import INSIDE
 
@@ -24,7 +24,7 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     reason = ended.reason or (failure.read_text().strip() if failure.exists() else None)
     found = _worker_record(ended.output / "data" / "record.json", planned)
     written = (run.metrics.name, run.predictions.name)
-    for path in (ended.model / run.model.name, *(ended.output / "data" / name for name in written)):
+    for path in (ended.model / planned.description.model, *(ended.output / "data" / name for name in written)):
         if path.exists():
             shutil.move(path, run.path / path.name)
     inside = ended.output / "data" / "comet" / "state.json"
@@ -49,7 +49,7 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
 def _worker_record(path: Path, planned: RunPlan) -> RunRecord | None:
     """The worker's record; None where there is none, or a torn or foreign one."""
     try:
-        found = from_json(RunRecord, json.loads(path.read_text()))
+        found = run_folder.read_record(path)
     except (OSError, ValueError):
         return None
     return found if (found.run_id, found.experiment_id) == (planned.run_id, planned.experiment_id) else None

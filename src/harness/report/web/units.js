@@ -111,7 +111,7 @@ function marks(data, unit) {
   for (const verdict of ["identical", "equivalent", "different"]) if (some("verdict", verdict)) found.push([`replay: ${verdict}`, verdict === "different" ? "bad" : "good"]);
   if (some("status", "failed")) found.push(["failed", "bad"]);
   if (some("status", "pruned")) found.push(["pruned", "warn"]);
-  if (some("status", "going on")) found.push(["going on", ""]);
+  if (some("status", "running")) found.push(["running", ""]);
   if (some("sample", true)) found.push(["sample data", "warn"]);
   if (some("dirty", true)) found.push(["dirty", "warn"]);
   return found;
