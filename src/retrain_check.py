@@ -22,15 +22,13 @@ def check(names: list[str], settings: Config) -> int:
         command = "python src/retrain_check.py OLD NEW"
         raise SettingError("retrain_check.py takes two runs or none", legal="two runs", command=command)
     from harness.evidence import retraining
-    from harness.frameworks import tensorflow
 
     runs = ROOT / settings.runs_folder
-    pair = retraining.named(runs, *names) if names else retraining.newest(ROOT, runs)
-    sets = retraining.test_sets(ROOT, pair, console.say)
+    pair = retraining.named(runs, *names) if names else retraining.newest(ROOT, runs, settings.data.pin)
+    sets = retraining.test_sets(ROOT, pair, settings.data, console.say)
     console.say(f"old       {pair.old.run_id}, trained on {pair.old.plan.experiment.dataset.hash}")
     console.say(f"new       {pair.new.run_id}, trained on {pair.new.plan.experiment.dataset.hash}")
-    tensorflow.configure(threads(settings.mode))
-    claims = retraining.judge(runs, pair, sets)
+    claims = retraining.judge(runs, pair, sets, threads(settings.mode))
     for name, claim in claims.items():
         console.say(f"{name:9} {claim}")
     return 1 if claims["new test"].word == "worse" else 0
