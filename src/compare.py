@@ -35,7 +35,9 @@ VERB = Verb(
 def compare(line: CommandLine) -> int:
     """Compare the data of two commits, or runs."""
     settings, revisions = compose.one(line), line.own["data"]
-    return compare_data(revisions) if revisions else compare_runs(list(line.names), bool(line.own["all"]), settings)
+    if revisions:
+        return compare_data(revisions, settings)
+    return compare_runs(list(line.names), bool(line.own["all"]), settings)
 
 
 def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
@@ -59,27 +61,28 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
             if equal and not everything:
                 console.say(f"  equal fields: {equal}")
             if title == "data":
-                hashes = list(dict.fromkeys(run.plan.experiment.dataset.hash for run in found))
-                for old, new in itertools.pairwise(hashes):
-                    console.say("\n".join(f"  {line}" for line in versions.lines(ROOT, old, new)))
+                data = {run.plan.experiment.dataset.hash: run.plan.experiment.program for run in found}
+                for old, new in itertools.pairwise(data):
+                    lines = versions.lines(ROOT, settings.data.pin, data[new], old, new)
+                    console.say("\n".join(f"  {line}" for line in lines))
                 for old_run, new_run in itertools.pairwise(found):
                     console.difference(comparison.code(old_run, new_run))
-        record = found[0].record
-        band = baseline.band(runs, found[0].plan.experiment, record.results if record else None)
-        if best := comparison.better(found, band):
+        if best := comparison.better(found, baseline.band(runs, found[0])):
             console.say(f"\nbest      {best}")
     return 0
 
 
-def compare_data(revisions: str) -> int:
+def compare_data(revisions: str, settings: Config) -> int:
     """Print how two versions of the data differ."""
     from harness.data import pins
     from harness.evidence import versions
 
     old, _, new = revisions.partition("..")
-    pins = (pins.pinned_at(ROOT, old), pins.pinned_at(ROOT, new) if new else pins.pinned(ROOT))
-    console.say(f"data      {pins[0]} ({old}) -> {pins[1]} ({new or 'here'})")
-    for line in versions.lines(ROOT, *pins, console.say):
+    document = settings.data.pin
+    before = pins.pinned_at(ROOT, old, document).hash
+    after = (pins.pinned_at(ROOT, new, document) if new else pins.pinned(ROOT, document)).hash
+    console.say(f"data      {before} ({old}) -> {after} ({new or 'here'})")
+    for line in versions.lines(ROOT, document, settings.program, before, after, console.say):
         console.say(f"  {line}")
     return 0
 

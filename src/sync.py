@@ -15,7 +15,7 @@ from harness.settings.verb import Verb
 VERB = Verb(
     name="sync",
     about=__doc__,
-    examples=(("", "upload what waits in runs/"),),
+    examples=(("", "upload what is pending in runs/"),),
     settings=("runs_folder",),
     exits={
         0: "all have been uploaded",
@@ -26,22 +26,22 @@ VERB = Verb(
 
 
 def synchronize(line: CommandLine) -> int:
-    """Upload what waits in the folder of all runs."""
+    """Upload what is pending in the folder of all runs."""
     settings = compose.one(line)
     from harness.tracking import sync, tracker
 
     runs = ROOT / settings.runs_folder
-    if not (archives := sync.waiting(runs)):
-        console.say(f"nothing to send: Comet has every finished run of {runs}, or there is none")
+    if not (pending := sync.pending(runs)):
+        console.say(f"nothing to upload: Comet has every finished run of {runs}, or there is none")
         return 0
     if not tracker.has_key():
         command = "export COMET_API_KEY=…; python src/sync.py"
-        raise SettingError(f"{len(archives)} archives wait, and there is no Comet API key", command=command)
-    with sync.alone(runs):
-        archives = sync.waiting(runs)  # another process may have sent some meanwhile
-        sent = sum(sync.send(archive, console.say) for archive in archives)
-    console.say(f"{sent} of {len(archives)} archives sent")
-    return 0 if sent == len(archives) else 1
+        raise SettingError(f"{len(pending)} archives are not uploaded, and there is no Comet API key", command=command)
+    with sync.locked(runs):
+        pending = sync.pending(runs)  # without what another process uploaded meanwhile
+        uploaded = sum(sync.upload(archive, console.say) for archive in pending)
+    console.say(f"{uploaded} of {len(pending)} archives uploaded")
+    return 0 if uploaded == len(pending) else 1
 
 
 if __name__ == "__main__":

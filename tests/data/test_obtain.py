@@ -19,7 +19,7 @@ import pytest
 
 from harness.contract import identity, program
 from harness.data import obtain, pins
-from programs.cifar10 import batch_files
+from programs.cifar10 import files
 from programs.cifar10.host import published, sample
 from harness.contract.errors import SettingError, HarnessError, NotReady, DataError
 from harness.settings.schema import Data
@@ -33,11 +33,11 @@ def write_data(folder: Path, title: str = "a batch") -> Path:
     """A small data folder: each batch has one black image, and `title` makes it another data set."""
     import numpy as np
 
-    (folder / batch_files.BATCHES).mkdir(parents=True)
-    for label, path in enumerate((*batch_files.TRAIN, batch_files.TEST)):
+    (folder / files.BATCHES).mkdir(parents=True)
+    for label, path in enumerate((*files.TRAIN, files.TEST)):
         pixels = np.zeros((1, 3072), np.uint8)
         (folder / path).write_bytes(sample.batch_file(title, [label], pixels, ["image.png"]))
-    (folder / batch_files.META).write_bytes(sample.meta_file(1, sample.CLASSES))
+    (folder / files.META).write_bytes(sample.meta_file(1, sample.CLASSES))
     return folder
 
 
@@ -124,7 +124,7 @@ def damage(path: Path) -> None:
 
 def tar(path: Path, folder: Path, *more: tarfile.TarInfo) -> Path:
     with tarfile.open(path, "w:gz") as archive:
-        archive.add(folder / batch_files.BATCHES, batch_files.BATCHES)
+        archive.add(folder / files.BATCHES, files.BATCHES)
         for member in more:
             archive.addfile(member, io.BytesIO(bytes(member.size)))
     return path
@@ -168,7 +168,7 @@ def test_the_dvc_cache_comes_first(root: Path, template: Path) -> None:
 
 
 def test_a_damaged_cache_is_healed_by_the_next_way(root: Path, template: Path) -> None:
-    damage(stored(with_cache(root, template), batch_files.TRAIN[3], root))
+    damage(stored(with_cache(root, template), files.TRAIN[3], root))
     got = obtain(root, archive=str(template / "data"))
     assert (
         got.how.startswith("archive")
@@ -182,7 +182,7 @@ def test_a_cache_elsewhere_is_found(root: Path, template: Path, tmp_path: Path) 
     shutil.copytree(template / ".dvc/cache", tmp_path / "store")
     (root / ".dvc/config.local").write_text("[cache]\n    dir = ../../store\n    type = symlink\n")
     assert obtain(root).how == "DVC cache"
-    assert (root / "data" / batch_files.TEST).is_symlink()
+    assert (root / "data" / files.TEST).is_symlink()
     assert obtain(root).how == "already there"
 
 
@@ -194,7 +194,7 @@ def test_the_dvc_remote_comes_second(root: Path, template: Path) -> None:
 
 
 def test_a_remote_with_other_bytes_is_not_believed(root: Path, template: Path) -> None:
-    damage(stored(with_remote(root, template), batch_files.TEST, root))
+    damage(stored(with_remote(root, template), files.TEST, root))
     with pytest.raises(DataError, match=r"DVC remote: .*test_batch"):
         obtain(root)
 
@@ -214,9 +214,9 @@ def test_an_archive_or_an_extracted_folder_is_taken_and_lands_in_the_cache(
     root: Path, tmp_path: Path, form: str
 ) -> None:
     folder = write_data(tmp_path / "extracted")
-    (folder / batch_files.BATCHES / "readme.html").write_text("as in the official archive")
+    (folder / files.BATCHES / "readme.html").write_text("as in the official archive")
     path = {"tar.gz": lambda: tar(tmp_path / "a.tar.gz", folder), "folder": lambda: folder}.get(
-        form, lambda: folder / batch_files.BATCHES
+        form, lambda: folder / files.BATCHES
     )()
     got = obtain(root, archive=str(path))
     assert got.how == f"archive {path}" and len(got.tried) == 2
@@ -262,7 +262,7 @@ def test_nothing_but_the_seven_files_leaves_an_archive(root: Path, tmp_path: Pat
     assert not list(tmp_path.rglob("outside")) and not (tmp_path / "absolute").exists()
     shutil.rmtree(root / "data")
     shutil.rmtree(root / ".dvc/cache")
-    link = tarfile.TarInfo(batch_files.TEST)
+    link = tarfile.TarInfo(files.TEST)
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     with pytest.raises(DataError, match="test_batch is not a file"):
         obtain(root, archive=str(tar(tmp_path / "b.tar.gz", tmp_path / "extracted", link)))
@@ -295,7 +295,7 @@ def test_where_all_fails_the_sample_is_written_beside_and_never_into_data(root: 
     assert (got.dataset.hash, got.dataset.sample) == (published.SAMPLE_HASH, True)
     assert [line.partition(":")[0] for line in got.tried] == ["DVC cache", "DVC remote", "archive", "http"]
     assert "cannot be reached" in got.tried[-1] and not (root / "data").exists()
-    damage(got.folder / batch_files.TEST)
+    damage(got.folder / files.TEST)
     start = time.monotonic()
     assert obtain(root, on_missing="sample").dataset == got.dataset
     identity.verify(got.folder, got.dataset)
@@ -327,7 +327,7 @@ HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_damaged_data_is_named_and_neither_replaced_nor_passed_over(root: Path, template: Path, harm: str) -> None:
     with_cache(root, template)
     write_data(root / "data")
-    HARMS[harm][0](root / "data" / batch_files.TRAIN[2])
+    HARMS[harm][0](root / "data" / files.TRAIN[2])
     before = identity.identify(root / "data", "any")
     with pytest.raises(DataError, match=HARMS[harm][1]) as error:
         obtain(root, on_missing="sample", archive=str(template / "data"))
@@ -341,7 +341,7 @@ def test_damaged_data_is_named_and_neither_replaced_nor_passed_over(root: Path, 
 def test_damaged_data_without_a_cache_is_named_by_the_published_table(root: Path, tmp_path: Path) -> None:
     official = published(root, tar(tmp_path / "a.tar.gz", write_data(tmp_path / "extracted")))
     write_data(root / "data")
-    os.truncate(root / "data" / batch_files.TRAIN[0], 50)
+    os.truncate(root / "data" / files.TRAIN[0], 50)
     with pytest.raises(DataError, match=r"data_batch_1 has .*type: mv data data\.damaged && python src/fetch\.py"):
         obtain(root, official=official)
     with pytest.raises(

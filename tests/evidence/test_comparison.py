@@ -16,7 +16,7 @@ from harness.contract import plan
 from harness.evidence import comparison, significance
 from harness.evidence.verdict import Band
 from harness.runs import stored
-from programs.cifar10 import batch_files, dataset
+from programs.cifar10 import files, dataset
 from programs.cifar10.host import differences
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
@@ -99,7 +99,7 @@ def test_chance_is_no_shift_and_a_shift_is_one():
 def second_version(folder: Path) -> None:
     """One class thinned, 2 % of labels changed, brightness shifted: in place, in data/."""
     chance = np.random.default_rng(3)
-    for name in (*batch_files.TRAIN, batch_files.TEST):
+    for name in (*files.TRAIN, files.TEST):
         path = folder / name
         if not path.exists():
             continue

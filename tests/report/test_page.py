@@ -8,16 +8,19 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks import generated_runs
+from benchmarks.generated_runs import CLASSIFIER, LANGUAGE, one
 from tests.conftest import ON_CI
-from tests.runs.test_stored import leave
 
 from harness.contract import plan, record
 from harness.contract.errors import NotReady, SettingError
-from harness.report import gather, page, rows, serve
+from harness.report import gather, page, serve
+from harness.report import table as tables
+from harness.report.rows import row_of
 from harness.runs import stored
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +32,12 @@ def table_of(runs, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     return gather.table(runs, [], scratch)
+
+
+def written(folder):
+    """The report on the runs of a folder, as a file."""
+    page.write(folder / "report.html", page.assemble(table_of(folder / "runs", folder), live=False))
+    return folder / "report.html"
 
 
 def column(table, name):
@@ -48,8 +57,10 @@ def verdict(run, original, word):
 def test_a_run_becomes_settings_results_time_and_marks(tmp_path):
     for run in generated_runs.leave(tmp_path / "runs", 3, epochs=4):
         past = stored.read(run)
-    cells = rows.kept(past).cells
-    assert cells["accuracy"] == past.record.results.test_accuracy
+    cells = row_of(past).cells
+    assert cells["test_accuracy"] == past.record.value("test")
+    assert cells["train_loss"] == past.record.results.metrics["train_loss"]
+    assert (cells["program"], cells["about"]) == ("classifier", "a generated classifier")
     assert cells["minutes"] == pytest.approx(past.record.seconds["train"] / 60, abs=1e-4)
     assert cells["usd"] == past.record.bill.usd and cells["resnet_size"] == past.plan.experiment.config["resnet_size"]
     assert (cells["sample"], cells["dirty"], cells["status"], cells["epochs_done"]) == (False, False, "completed", 4)
@@ -62,7 +73,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group(tmp_path):
 
 
 def test_an_original_is_marked_only_by_a_replay_that_was_identical(tmp_path):
-    first, second, third, fourth = (leave(tmp_path / "runs", minutes) for minutes in range(4))
+    first, second, third, fourth = (one(tmp_path / "runs", number) for number in range(4))
     verdict(third, first.path.name, "identical")
     verdict(fourth, second.path.name, "different")
     table = table_of(tmp_path / "runs", tmp_path)
@@ -71,28 +82,31 @@ def test_an_original_is_marked_only_by_a_replay_that_was_identical(tmp_path):
 
 
 def test_what_a_run_cannot_say_is_unknown_and_never_nan(tmp_path):
-    run = leave(tmp_path / "runs", status=None)
+    run = one(tmp_path / "runs", 0, status=None)
     run.metrics.write_text("epoch,train_loss,validation_loss\n1,nan,inf\n2,0.5,\n".replace("2,0.5,\n", "2,0.5,1\n"))
     table = table_of(tmp_path / "runs", tmp_path)
-    assert column(table, "status") == ["going on"] and column(table, "accuracy") == [None]
+    assert column(table, "status") == ["running"] and column(table, "test_accuracy") == [None]
     assert table["curves"][0]["train_loss"] == [None, 0.5]
     json.dumps(table, allow_nan=False)
 
 
 def test_curves_are_thinned_to_their_ends_and_an_even_choice(tmp_path, monkeypatch):
     generated_runs.leave(tmp_path / "runs", 2, epochs=200)
-    monkeypatch.setattr(rows, "POINTS", 40)
+    monkeypatch.setattr(tables, "NUMBERS", 200)  # five columns of two runs
     epochs = table_of(tmp_path / "runs", tmp_path)["curves"][0]["epoch"]
     assert len(epochs) == 20 and (epochs[0], epochs[-1]) == (1, 200)
 
 
 def test_data_sets_are_listed_and_a_function_says_how_they_differ(tmp_path):
-    generated_runs.leave(tmp_path / "runs", 2, epochs=1)
-    leave(tmp_path / "runs")
-    found = [rows.kept(past) for past in stored.everything(tmp_path / "runs")[0]]
-    versions = rows.table(found, [], lambda older, newer: [f"{older} to {newer}"])["versions"]
-    assert [(each["name"], each["runs"]) for each in versions] == [("cifar-10", 1), ("generated", 2)]
-    assert versions[1]["lines"] == [f"15fc.dir to {generated_runs.DATASET.hash}"]
+    for number, (kind, digest) in enumerate([(CLASSIFIER, "a"), (LANGUAGE, "c"), (CLASSIFIER, "b"), (CLASSIFIER, "b")]):
+        one(tmp_path / "runs", number, kind=kind, dataset=replace(generated_runs.DATASET, hash=digest))
+    every = [row_of(run) for run in stored.everything(tmp_path / "runs")[0]]
+    versions = tables.build(every, [], lambda *which: [" ".join(which)])["versions"]
+    assert [(each["hash"], each["runs"], each["lines"]) for each in versions] == [
+        ("a", 1, []),
+        ("c", 1, []),
+        ("b", 2, ["classifier a b"]),
+    ]
 
 
 def test_the_file_fetches_nothing_and_forbids_it(tmp_path):
@@ -112,7 +126,7 @@ def test_of_the_chart_library_only_what_is_drawn_is_started():
 
 
 def test_nothing_that_a_run_says_ends_its_script(tmp_path):
-    rewrite(leave(tmp_path / "runs"), reason=NASTY, status="failed")
+    rewrite(one(tmp_path / "runs", 0), reason=NASTY, status="failed")
     html = page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)
     data = re.search(r'id="data">(.*?)</script>', html, re.S).group(1)
     assert "<" not in data and NASTY in column(json.loads(data), "reason")
@@ -120,7 +134,7 @@ def test_nothing_that_a_run_says_ends_its_script(tmp_path):
 
 def test_a_secret_of_the_environment_is_not_in_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("COMET_API_KEY", "q" * 25)
-    rewrite(leave(tmp_path / "runs"), reason=f"refused {'q' * 25}", status="failed")
+    rewrite(one(tmp_path / "runs", 0), reason=f"refused {'q' * 25}", status="failed")
     assert "q" * 25 not in page.assemble(table_of(tmp_path / "runs", tmp_path), live=False)
 
 
@@ -129,8 +143,8 @@ def test_a_thousand_runs_stay_under_8_mb(many):
 
 
 def test_named_runs_folders_and_archives_come_together_once_each(tmp_path):
-    first, second = leave(tmp_path / "runs"), leave(tmp_path / "runs", 5)
-    other = leave(tmp_path / "other", 9)
+    first, second = one(tmp_path / "runs", 0), one(tmp_path / "runs", 5)
+    other = one(tmp_path / "other", 9)
     archive = tmp_path / "run.zip"
     exported = pytest.importorskip("harness.exported")
     archive.write_bytes(exported.pack(stored.read(other), ROOT, False, ""))
@@ -155,7 +169,7 @@ def comet_archive(path, run):
 
 
 def test_comets_offline_archive_counts_as_its_run(tmp_path):
-    run = leave(tmp_path / "elsewhere")
+    run = one(tmp_path / "elsewhere", 0, {"train_loss": 0.5})
     comet_archive(tmp_path / "key.zip", run)
     (tmp_path / "scratch").mkdir()
     table = gather.table(tmp_path / "runs", [str(tmp_path / "key.zip")], tmp_path / "scratch")
@@ -168,8 +182,8 @@ def type_in(*arguments, **options):
 
 
 def test_the_verb_writes_the_file_and_tells_what_it_left_out(tmp_path):
-    leave(tmp_path / "runs")
-    broken = leave(tmp_path / "runs", 5)
+    one(tmp_path / "runs", 0)
+    broken = one(tmp_path / "runs", 5)
     broken.record.write_text("{")
     done = type_in(f"runs_folder={tmp_path / 'runs'}")
     assert done.returncode == 0, done.stderr
@@ -194,7 +208,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
 
 @pytest.fixture
 def served(tmp_path):
-    leave(tmp_path / "runs", status=None)
+    one(tmp_path / "runs", 0, status=None)
     made = serve.server(tmp_path / "runs", 0)
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -216,11 +230,11 @@ def ask(port, path, **headers):
 def test_the_server_says_what_is_new_and_nothing_twice(served, tmp_path):
     port = served.server_port
     status, tag, body = ask(port, "/runs.json")
-    assert status == 200 and column(json.loads(body), "status") == ["going on"]
+    assert status == 200 and column(json.loads(body), "status") == ["running"]
     assert ask(port, "/runs.json", **{"If-None-Match": tag})[0] == 304
-    leave(tmp_path / "runs", 5)
+    one(tmp_path / "runs", 5)
     status, _, body = ask(port, "/runs.json", **{"If-None-Match": tag})
-    assert status == 200 and column(json.loads(body), "status") == ["going on", "completed"]
+    assert status == 200 and column(json.loads(body), "status") == ["running", "completed"]
     assert ask(port, "/")[0] == 200 and ask(port, "/../plan.json")[0] == 404
 
 
@@ -251,12 +265,10 @@ def many(tmp_path_factory):
     """The report on 1,000 generated runs and 10 left as runs leave them, one of them with words that could break it."""
     folder = tmp_path_factory.mktemp("many")
     generated_runs.leave(folder / "runs", 1000)
-    left = [leave(folder / "runs", minutes, seed=minutes) for minutes in range(REAL)]
+    left = [one(folder / "runs", 2000 + number, seed=number) for number in range(REAL)]
     rewrite(left[0], reason=NASTY, status="failed")
     verdict(left[1], "20260301T000000Z", "identical")
-    (folder / "scratch").mkdir()
-    page.write(folder / "report.html", page.assemble(gather.table(folder / "runs", [], folder / "scratch"), live=False))
-    return folder / "report.html"
+    return written(folder)
 
 
 @pytest.fixture(scope="module")
@@ -276,9 +288,7 @@ def browser():
 def few(tmp_path_factory):
     folder = tmp_path_factory.mktemp("few")
     generated_runs.leave(folder / "runs", 60, epochs=6)
-    (folder / "scratch").mkdir()
-    page.write(folder / "report.html", page.assemble(gather.table(folder / "runs", [], folder / "scratch"), live=False))
-    return folder / "report.html"
+    return written(folder)
 
 
 @pytest.fixture
@@ -327,9 +337,9 @@ def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
     shown = opened(few)
     before = {chart: drawn(shown, chart) for chart in ("curves", "bars", "parallel", "time", "cost")}
     shown.click("#filter")
-    shown.keyboard.type("accuracy > 0.8 and resnet_size == 50")
+    shown.keyboard.type("test_accuracy > 80 % and resnet_size == 50")
     wanted = shown.evaluate(
-        "data.columns.get('accuracy').values.filter((a, i) => a > 0.8 && data.value('resnet_size', i) === 50).length"
+        "data.columns.get('test_accuracy').values.filter((a, i) => a > 0.8 && data.value('resnet_size', i) === 50).length"
     )
     assert 0 < wanted < 60 and count(shown) == f"{wanted} of 60 runs"
     assert shown.locator("#table tbody tr").count() == wanted
@@ -353,7 +363,9 @@ def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
         ("-1 < a and (a) <= 1e0", [0], None),
         ("b = True", [0, 2, 3], None),
         ("", [0, 1, 2, 3], None),
+        ("a <= 200%", [0, 1], None),
         ("accuray > 1", None, "did you mean accuracy?"),
+        ("loss > 1", None, "did you mean test_loss?"),
         ("a > 'x'", None, "cannot be compared"),
         ("a", None, "compare it"),
         ("t == x", None, "no column x"),
@@ -370,7 +382,7 @@ def test_the_filters_language(opened_blank, text, rows_, complaint):
     found = opened_blank.evaluate(
         """(text) => {
           const columns = new Map(Object.entries({
-            a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []},
+            a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []}, test_loss: {kind: "number", values: []},
             b: {kind: "bool", values: [true, false, true, true]}, t: {kind: "text", values: ["y", "x", "z", null]}}));
           try { const test = parseFilter(text, columns); return [0, 1, 2, 3].filter(test); } catch (error) {
             if (!(error instanceof FilterError)) throw error; return error.message; } }""",
@@ -421,23 +433,25 @@ def test_a_box_drawn_on_an_axis_keeps_a_range_and_the_address_shows_it_all_again
     shown.mouse.up()
     chip = shown.locator("#chips button")
     chip.wait_for()
-    assert chip.inner_text().startswith("accuracy: ")
+    assert chip.inner_text().startswith("test_accuracy: ")
     kept = int(count(shown).split()[0])
     assert 0 < kept < 58 and shown.locator("#table tbody tr").count() == kept
-    shown.select_option("#metric", "train_loss")
+    shown.select_option("#metric", "loss")
+    shown.select_option("#curve", "train_loss")
     shown.click("text=Pin >> nth=2")
     shown.click("text=Hide >> nth=0")
     shown.click('[data-sort="minutes"]')
     shown.check("#grouped")
     before = shown.evaluate("[document.getElementById('count').innerText, writeView(view)]")
     assert all(
-        word in before[1] for word in ("filter", "brush=accuracy", "metric=train_loss", "pinned", "hidden", "grouped")
+        word in before[1]
+        for word in ("filter", "brush=test_accuracy", "metric=loss", "curve=train_loss", "pinned", "hidden", "grouped")
     )
     table = shown.inner_text("#table tbody")
     shown.reload()
     until(shown, "performance.getEntriesByName('first-chart').length")
     assert [count(shown), shown.evaluate("writeView(view)")] == before
-    assert shown.inner_text("#table tbody") == table and shown.input_value("#metric") == "train_loss"
+    assert shown.inner_text("#table tbody") == table and shown.input_value("#curve") == "train_loss"
     shown.click("text=Reset view")
     assert count(shown) == "60 of 60 runs" and "#" not in shown.url
 
@@ -486,8 +500,10 @@ def test_seeds_are_grouped_with_mean_and_standard_deviation(opened, few):
     shown.check("#grouped")
     groups = shown.evaluate("new Set(data.columns.get('group').values).size")
     assert 15 < groups <= 20 and count(shown) == f"60 of 60 runs in {groups} experiments"
-    mean, sd = shown.evaluate("(u => [mean(data, u, 'accuracy'), spread(data, u, 'accuracy')])(context.units[0])")
-    values = shown.evaluate("context.units[0].rows.map(row => data.value('accuracy', row)).filter(Number)")
+    mean, sd = shown.evaluate(
+        "(u => [mean(data, u, 'test_accuracy'), spread(data, u, 'test_accuracy')])(context.units[0])"
+    )
+    values = shown.evaluate("context.units[0].rows.map(row => data.value('test_accuracy', row)).filter(Number)")
     middle = sum(values) / len(values)
     assert mean == pytest.approx(middle)
     assert sd == pytest.approx((sum((value - middle) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
@@ -504,9 +520,9 @@ def test_everything_can_be_done_with_the_keyboard(opened, few):
     shown.focus("#range-low")
     shown.keyboard.type("0.5")
     shown.keyboard.press("Tab")
-    shown.keyboard.type("0.9")
+    shown.keyboard.type("90 %")
     shown.keyboard.press("Enter")
-    assert "accuracy: 0.5 to 0.9" in shown.inner_text("#chips")
+    assert "test_accuracy: 50.00 % to 90.00 %" in shown.inner_text("#chips")
     shown.focus("#table tbody tr:nth-child(2) .tool")
     shown.keyboard.press("Space")
     assert shown.evaluate("[view.pinned.length, document.activeElement.getAttribute('aria-pressed')]") == [1, "true"]
@@ -524,7 +540,7 @@ def test_axe_finds_no_serious_violation(opened, few, scheme):
     for chart in ("curves", "bars", "parallel", "time", "cost"):
         drawn(shown, chart)
     shown.check("#grouped")
-    shown.fill("#filter", "accuracy >")
+    shown.fill("#filter", "test_accuracy >")
     shown.wait_for_timeout(600)  # until it complains
     found = Axe().run(shown).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
@@ -568,14 +584,14 @@ def test_a_thousand_runs_and_ten_are_filtered_counted_and_not_broken_by_words(op
     assert count(shown) == "1 of 1010 runs"
     shown.check("#all-columns")
     assert NASTY in shown.inner_text("#table tbody") and shown.evaluate("window.broken") is None
-    shown.fill("#filter", "dataset == 'generated' and accuracy >= 0.75")
-    values = shown.evaluate("data.columns.get('accuracy').values")
+    shown.fill("#filter", "dataset == 'generated' and test_accuracy >= 0.75")
+    values = shown.evaluate("data.columns.get('test_accuracy').values")
     assert count(shown) == f"{sum(value is not None and value >= 0.75 for value in values)} of 1010 runs"
 
 
 @pytest.mark.browser
 def test_a_live_report_shows_a_run_that_begins(opened, served, tmp_path):
     shown = opened(f"http://127.0.0.1:{served.server_port}/")
-    assert count(shown) == "1 of 1 runs" and "going on" in shown.inner_text("#table tbody")
-    leave(tmp_path / "runs", 7)
+    assert count(shown) == "1 of 1 runs" and "running" in shown.inner_text("#table tbody")
+    one(tmp_path / "runs", 7)
     shown.get_by_text("2 of 2 runs").wait_for()

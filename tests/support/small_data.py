@@ -82,21 +82,21 @@ def content(name: str, pixels: Any, labels: Any) -> bytes:
 
 def write_ten(folder: Path, source: Path | None, train: int, test: int) -> None:
     """Ten classes: the first images of CIFAR-10 in the folder `source`, or noise whose colour tells the class."""
-    (folder / batch_files.BATCHES).mkdir()
-    for seed, (name, size) in enumerate(((batch_files.TRAIN[0], train), (batch_files.TEST, test))):
+    (folder / files.BATCHES).mkdir()
+    for seed, (name, size) in enumerate(((files.TRAIN[0], train), (files.TEST, test))):
         pixels, labels = read(source / name) if source else images(size, 10, seed)
         (folder / name).write_bytes(content(name, pixels[:size], labels[:size]))
     names = tuple(f"class{number}" for number in range(10))
-    (folder / batch_files.META).write_bytes(sample.meta_file(train, names))
+    (folder / files.META).write_bytes(sample.meta_file(train, names))
 
 
 def write(folder: Path, count: int = 400) -> DatasetId:
     """Files of CIFAR-10's format: one batch of `count` images to train and validate, and 100 to test, in 4 classes."""
-    (folder / batch_files.BATCHES).mkdir()
-    for seed, (path, size) in enumerate(((batch_files.TRAIN[0], count), (batch_files.TEST, 100))):
+    (folder / files.BATCHES).mkdir()
+    for seed, (path, size) in enumerate(((files.TRAIN[0], count), (files.TEST, 100))):
         pixels, labels = images(size, seed=seed)
         flat = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).reshape(size, 3072))
         content = sample.batch_file(path, labels.tolist(), flat, [f"{number}.png" for number in range(size)])
         (folder / path).write_bytes(content)
-    (folder / batch_files.META).write_bytes(sample.meta_file(count, ("ash", "beech", "cedar", "date")))
+    (folder / files.META).write_bytes(sample.meta_file(count, ("ash", "beech", "cedar", "date")))
     return identity.identify(folder, "small")

@@ -1,6 +1,6 @@
 """Which bytes a data set is, and whether a folder holds those bytes. Standard library only: asking is quick.
 
-A folder here is what data/ is: its content is cifar-10-batches-py/ with five training batches, a test batch, and names.
+A folder here is what data/ is.
 """
 
 import hashlib

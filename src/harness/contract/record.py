@@ -9,6 +9,9 @@ from typing import Any
 
 from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
 
+# The fields of `environment` that bits depend on: its fingerprint is over them, and a verdict names those that differ.
+BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "framework", "lock")
+
 
 @dataclass(frozen=True)
 class Results:

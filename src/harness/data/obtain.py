@@ -1,40 +1,33 @@
-"""Obtaining the bytes that data.dvc pins: DVC's cache, DVC's remote, an archive, the official address, or the sample.
+"""Obtain the data that a .dvc document pins: DVC's cache, DVC's remote, an archive, the published address, the sample.
 
-Whichever way they come, they are verified before they stand in data/, and data.dvc stays as it is.
+Whichever way the bytes come, they are verified before they are put in place, and the document stays as it is.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import replace
-from harness.contract import atomic
-from harness.contract import identity
-from harness.contract.errors import SettingError
-from harness.contract.errors import NotReady
-from harness.contract.errors import DataError
-from harness.contract.plan import DatasetId
-from harness.contract.program import Published
-from harness.data.dvc import NotThere
-from harness.data.dvc import Project
-from harness.data.pins import DOCUMENT
-from harness.data.pins import pinned
-from harness.locks import _alone
-from harness.settings.schema import Data
-from pathlib import Path
-from programs.cifar10.host import published
-from programs.cifar10.host.published import OFFICIAL
-from typing import TYPE_CHECKING
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.contract import identity
+from harness.contract.errors import DataError, NotReady, SettingError
+from harness.contract.plan import DatasetId
+from harness.contract.program import Sample, Source
+from harness.data.dvc import NotThere, Project
+from harness.data.pins import Pin, pinned
+from harness.runs import locks
+from harness.settings.schema import Data
 
 if TYPE_CHECKING:
-    from harness.data import download
+    from harness.data.download import Patience
+
+CACHE = ".cache"  # below the project: downloads, versions, the sample
 
 
 @dataclass(frozen=True)
 class Obtained:
-    """Where the data is (absolute; its content is cifar-10-batches-py/), what it is, and how it came.
-
-    `tried` has a line for each way that failed before.
-    """
+    """Where the data is (absolute), what it is, and how it came; `tried` has a line for each way that failed before."""
 
     folder: Path
     dataset: DatasetId
@@ -42,44 +35,41 @@ class Obtained:
     tried: tuple[str, ...]
 
 
-def expected(root: Path, official: Published = OFFICIAL) -> Obtained:
+def expected(root: Path, settings: Data, source: Source) -> Obtained:
     """What `obtain` should come to, as far as that is known without fetching or writing anything.
 
     Raises:
-        DataError: data.dvc cannot be read, or data/ holds something else.
+        DataError: the document cannot be read, or the folder holds something else.
     """
     root = root.resolve()
-    project = Project(root, DOCUMENT, pinned(root), lambda line: None)
-    if _holds_something(root / "data"):
-        return Obtained(root / "data", _check(root / "data", project, official), "already there", ())
-    known = official.dataset
-    if project.pin != known.hash:
-        known = DatasetId("custom", project.pin, 0, False, project.listing())
-    return Obtained(root / "data", known, "not fetched", ())
+    pin = pinned(root, settings.pin)
+    folder, project = root / pin.folder, Project(root, pin.document, pin.hash, lambda line: None)
+    if _holds_something(folder):
+        return Obtained(folder, _check(folder, pin, project, source), "already there", ())
+    known = source.published.dataset if source.published else None
+    if known is None or pin.hash != known.hash:
+        known = DatasetId("custom", pin.hash, 0, False, project.listing())
+    return Obtained(folder, known, "not fetched", ())
 
 
 def obtain(
-    root: Path,
-    wanted: Data,
-    say: Callable[[str], None],
-    official: Published = OFFICIAL,
-    patience: "download.Patience | None" = None,
+    root: Path, settings: Data, source: Source, say: Callable[[str], None], patience: "Patience | None" = None
 ) -> Obtained:
-    """The data that data.dvc pins, in data/; else the sample or a refusal, as `wanted` says.
+    """The pinned data, in its place; else the sample or a refusal, as the settings say.
 
     Raises:
-        DataError: data/ or the archive that was named holds something else, or nothing was found and the sample
+        DataError: the folder or the archive that was named holds something else, or nothing was found and the sample
             is not wanted.
         SettingError: the archive that was named does not exist.
         NotReady: a file or folder cannot be written.
     """
     root = root.resolve()
-    project = Project(root, DOCUMENT, pinned(root), say)
-    data, cache = root / "data", root / ".cache"
-    if _holds_something(data):
-        return Obtained(data, _check(data, project, official), "already there", ())
+    pin = pinned(root, settings.pin)
+    folder, cache, project = root / pin.folder, root / CACHE, Project(root, pin.document, pin.hash, say)
+    if _holds_something(folder):
+        return Obtained(folder, _check(folder, pin, project, source), "already there", ())
 
-    archive, url = wanted.archive, wanted.url
+    archive, url, published = settings.archive, settings.url, source.published
 
     def from_archive() -> None:
         if archive is None:
@@ -91,132 +81,121 @@ def obtain(
                 legal="an archive or an extracted folder",
                 command="python src/fetch.py archive=PATH",
             )
-        _take(path, cache, project)
+        _take(path, cache, pin, project, source)
 
     def from_address() -> None:
-        if project.pin != official.dataset.hash:
-            raise NotThere(f"{DOCUMENT} pins other data than the published CIFAR-10")
+        if published is None or url is None:
+            raise NotThere("this program's data has no published address")
+        if pin.hash != published.dataset.hash:
+            raise NotThere(f"{pin.document} pins other data than the published {published.dataset.name}")
         from harness.data import download  # late, like all that a call which finds the data in place does without
 
-        target = cache / official.archive
+        target = cache / published.archive
         say(f"downloading {url}")
         try:
-            download.download(url, target, official.size, official.md5, say, patience)
+            download.download(url, target, published.size, published.md5, say, patience)
         except download.Failed as error:
             raise NotThere(str(error)) from error
-        _take(target, cache, project)
+        _take(target, cache, pin, project, source)
         target.unlink()
 
     tried = []
-    with _alone(cache):
-        if _holds_something(data):  # another process was quicker
-            return Obtained(data, _check(data, project, official), "already there", ())
+    with _in_turn(cache):
+        if _holds_something(folder):  # another process was quicker
+            return Obtained(folder, _check(folder, pin, project, source), "already there", ())
         for how, way in (
             ("DVC cache", project.from_cache),
             ("DVC remote", project.from_remote),
             (f"archive {archive or ''}".strip(), from_archive),
-            (url, from_address),
+            (url or "published address", from_address),
         ):
             try:
                 way()
             except NotThere as reason:
                 tried.append(f"{how}: {' '.join(str(reason).split())}")
             else:
-                return Obtained(data, _check(data, project, official), how, tuple(tried))
-        if wanted.on_missing == "fail":
-            what = f"the data that {DOCUMENT} pins cannot be had; tried {' | '.join(tried)}"
-            raise DataError(what, legal="on_missing=sample", command="python src/fetch.py archive=PATH")
-        stand_in = cache / published.SAMPLE_NAME
-        return Obtained(stand_in, _sample(stand_in), "bundled sample", tuple(tried))
+                return Obtained(folder, _check(folder, pin, project, source), how, tuple(tried))
+        if settings.on_missing == "fail" or source.sample is None:
+            what = f"the data that {pin.document} pins cannot be had; tried {' | '.join(tried)}"
+            legal = "on_missing=sample" if source.sample else ""
+            raise DataError(what, legal=legal, command="python src/fetch.py archive=PATH")
+        folder = cache / source.sample.name
+        return Obtained(folder, _sample(folder, source.sample), "bundled sample", tuple(tried))
 
 
-def version(root: Path, pin: str, say: Callable[[str], None]) -> Path:
-    """A folder with the version of data/ that has this directory hash, out of DVC's cache or remote; data/ stays.
-
-    Raises:
-        NotReady: neither has it, or the folder cannot be written.
-    """
-    root = root.resolve()
-    folder, project = root / ".cache" / "versions" / pin, Project(root, DOCUMENT, pin, say)
-    try:
-        (root / ".cache").mkdir(exist_ok=True)
-        with _alone(root / ".cache"):
-            if not _holds(folder, pin):  # links into a cache that may have lost some since
-                shutil.rmtree(folder, ignore_errors=True)
-                with atomic.folder(folder) as temporary:
-                    project.link(temporary)
-    except NotThere as reason:
-        raise NotReady(f"DVC's cache does not have {pin}: {reason}", command="dvc fetch --all-commits") from reason
-    return folder
-
-
-def sample(root: Path) -> Obtained:
+def sample(root: Path, source: Sample) -> Obtained:
     """The bundled sample, written where it is not there yet.
 
     Raises:
         NotReady: it cannot be written.
     """
-    stand_in = root.resolve() / ".cache" / published.SAMPLE_NAME
-    stand_in.parent.mkdir(exist_ok=True)
-    with _alone(stand_in.parent):
-        return Obtained(stand_in, _sample(stand_in), "bundled sample", ())
+    folder = root.resolve() / CACHE / source.name
+    with _in_turn(folder.parent):
+        return Obtained(folder, _sample(folder, source), "bundled sample", ())
 
 
-def _holds(folder: Path, pin: str) -> bool:
-    try:
-        return identity.identify(folder, "custom").hash == pin
-    except DataError:
-        return False
+def _holds_something(folder: Path) -> bool:
+    return folder.is_symlink() or folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
 
 
-def _holds_something(data: Path) -> bool:
-    return data.is_symlink() or data.is_file() or (data.is_dir() and any(data.iterdir()))
-
-
-def _check(data: Path, project: Project, official: Published) -> DatasetId:
-    """What data/ holds, if that is what is pinned; otherwise the file that is wrong is named."""
-    found = identity.identify(data, "custom")
-    if found.hash == project.pin:
-        if found.hash == published.SAMPLE_HASH:
-            return replace(found, name=published.SAMPLE_NAME, sample=True)
-        return replace(found, name=official.dataset.name) if found.hash == official.dataset.hash else found
-    files = official.dataset.files if project.pin == official.dataset.hash else project.listing()
+def _check(folder: Path, pin: Pin, project: Project, source: Source) -> DatasetId:
+    """What a folder holds, if that is what is pinned; otherwise the file that is wrong is named."""
+    dataset = identity.identify(folder, "custom")
+    published = source.published.dataset if source.published else None
+    if dataset.hash == pin.hash:
+        if source.sample and dataset.hash == source.sample.hash:
+            return replace(dataset, name=source.sample.name, sample=True)
+        return replace(dataset, name=published.name) if published and dataset.hash == published.hash else dataset
+    files = published.files if published and pin.hash == published.hash else project.listing()
     whole = not project.faults()
-    repair = f"dvc checkout --force {DOCUMENT}" if whole else "mv data data.damaged && python src/fetch.py"
+    aside = f"mv {pin.folder} {pin.folder}.damaged && python src/fetch.py"
+    repair = f"dvc checkout --force {pin.document}" if whole else aside
     if files:
-        identity.compare(found, DatasetId(f"what {DOCUMENT} pins", project.pin, 0, False, files), repair)
+        identity.compare(dataset, DatasetId(f"what {pin.document} pins", pin.hash, 0, False, files), repair)
     raise DataError(
-        f"data/ holds {found.hash} and {DOCUMENT} pins {project.pin}",
-        command=f"{repair}; to pin what is there: dvc add data",
+        f"{pin.folder}/ holds {dataset.hash} and {pin.document} pins {pin.hash}",
+        command=f"{repair}; to pin what is there: dvc add {pin.folder}",
     )
 
 
-def _take(path: Path, cache: Path, project: Project) -> None:
-    """Unpack beside, verify, and only then put it into data/ and DVC's cache."""
+def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -> None:
+    """Unpack beside, verify, and only then put it in its place and into DVC's cache."""
     from harness.data import published_archive
 
+    if source.published is None:
+        raise NotThere("this program's data comes in no archive")
     unpacked = cache / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
     unpacked.mkdir()
     try:
-        published_archive.unpack(path, unpacked)
-        found = identity.identify(unpacked, "custom")
-        if found.hash != project.pin:
+        published_archive.unpack(path, unpacked, [file.path for file in source.published.dataset.files])
+        dataset = identity.identify(unpacked, "custom")
+        if dataset.hash != pin.hash:
             raise DataError(
-                f"{path} holds {found.hash} and {DOCUMENT} pins {project.pin}",
-                command="python src/fetch.py archive=PATH of that data; to pin other data: dvc add data",
+                f"{path} holds {dataset.hash} and {pin.document} pins {pin.hash}",
+                command=f"python src/fetch.py archive=PATH of that data; to pin other data: dvc add {pin.folder}",
             )
-        unpacked.rename(project.root / "data")
+        unpacked.rename(project.root / pin.folder)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     project.take_into_cache()
 
 
-def _sample(folder: Path) -> DatasetId:
-    from programs.cifar10.host import sample  # late: it needs numpy, and most calls never come here
-
+def _sample(folder: Path, source: Sample) -> DatasetId:
     try:
-        found = identity.identify(folder, published.SAMPLE_NAME, sample=True)
+        dataset = identity.identify(folder, source.name, sample=True)
     except DataError:
-        return sample.write(folder)
-    return found if found.hash == published.SAMPLE_HASH else sample.write(folder)
+        return source.write(folder)
+    return dataset if dataset.hash == source.hash else source.write(folder)
+
+
+@contextmanager
+def _in_turn(cache: Path) -> Iterator[None]:
+    """One process at a time; what the file system refuses meanwhile is the user's to mend."""
+    try:
+        cache.mkdir(exist_ok=True)
+        with locks.in_turn(cache / "fetch.lock"):
+            yield
+    except OSError as error:
+        what = f"{error.filename or cache.parent}: {error.strerror or error}"
+        raise NotReady(what, command="python src/fetch.py once that is mended") from error

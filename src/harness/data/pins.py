@@ -1,47 +1,61 @@
-"""The version of the data that a .dvc file pins."""
+"""The version of the data that a .dvc document pins."""
 
-from harness.contract.errors import NotReady
-from harness.contract.errors import DataError
-from pathlib import Path
 import re
-import shutil
-import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contract.errors import DataError, NotReady
+from harness.provenance import repository
+
+HASH = re.compile(r"[0-9a-f]{32}\.dir")
 
 
-DOCUMENT = "data.dvc"
+@dataclass(frozen=True)
+class Pin:
+    """A folder pinned by content: the document's path and the folder's, both below the project, and DVC's hash."""
+
+    document: str
+    folder: str
+    hash: str
 
 
-def pinned(root: Path) -> str:
-    """The directory hash in data.dvc.
+def pinned(root: Path, document: str) -> Pin:
+    """What a document of the project pins.
 
     Raises:
-        DataError: data.dvc is absent, unreadable, or does not pin the folder data.
+        DataError: it is absent, unreadable, or pins no folder beside it.
     """
-    import yaml
-
     try:
-        (out,) = yaml.safe_load((root / DOCUMENT).read_text())["outs"]
-        pin, path = out["md5"], out["path"]
+        return _parse((root / document).read_text(), document)
     except FileNotFoundError as error:
-        raise DataError(f"{DOCUMENT} is missing", command=f"git checkout -- {DOCUMENT}") from error
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise DataError(f"{DOCUMENT} cannot be read", command=f"git checkout -- {DOCUMENT}") from error
-    if path != "data" or not isinstance(pin, str) or len(pin) != 36 or not pin.endswith(".dir"):
-        raise DataError(f"{DOCUMENT} does not pin the folder data", command=f"git checkout -- {DOCUMENT}")
-    return pin
+        raise DataError(f"{document} is missing", command=f"git checkout -- {document}") from error
+    except OSError as error:
+        raise DataError(f"{document} cannot be read: {error.strerror}", command=f"ls -l {document}") from error
 
 
-def pinned_at(root: Path, revision: str) -> str:
-    """The directory hash in data.dvc as of a commit, branch or tag.
+def pinned_at(root: Path, revision: str, document: str) -> Pin:
+    """What a document pins as of a commit, branch or tag.
 
     Raises:
         NotReady: git does not have it there.
+        DataError: it pins no folder beside it.
     """
-    command = ["git", "-C", str(root), "show", f"{revision}:./{DOCUMENT}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
-    found = re.search(r"(?m)^\s*-?\s*md5: ([0-9a-f]{32}\.dir)$", done.stdout) if done and not done.returncode else None
-    if found is None or revision.startswith("-"):
-        raise NotReady(
-            f"{revision} has no {DOCUMENT}", legal="a commit, branch or tag", command=f"git log {DOCUMENT}"
-        )
-    return found[1]
+    shown = repository.run(root, "show", f"{revision}:./{document}")
+    if revision.startswith("-") or shown.returncode:
+        command = f"git log {document}"
+        raise NotReady(f"{revision} has no {document}", legal="a commit, branch or tag", command=command)
+    return _parse(shown.stdout, document)
+
+
+def _parse(text: str, document: str) -> Pin:
+    import yaml
+
+    try:
+        (out,) = yaml.safe_load(text)["outs"]
+        content, path = out["md5"], out["path"]
+    except (ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise DataError(f"{document} cannot be read", command=f"git checkout -- {document}") from error
+    plain = isinstance(path, str) and path and not {"..", "", "."} & {*path.split("/")}
+    if not plain or not isinstance(content, str) or not HASH.fullmatch(content):
+        raise DataError(f"{document} does not pin a folder beside it", command=f"git checkout -- {document}")
+    return Pin(document, (Path(document).parent / path).as_posix(), content)

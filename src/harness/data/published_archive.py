@@ -1,49 +1,52 @@
-"""The archive that CIFAR-10 is published as, or a folder that was made of it, unpacked without trusting it."""
+"""The archive in which a data set is published, or a folder that was made of it, unpacked without trusting it."""
 
 import shutil
 import tarfile
 import zlib
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-from programs.cifar10 import batch_files
 from harness.contract.errors import DataError
 
-LIMIT = 2**28  # bytes of one file: eight times the official ones
+LIMIT = 2**28  # bytes of one file
 
 
-def unpack(path: Path, folder: Path) -> None:
-    """Copy the seven files of the data set from an archive or a folder into `folder`, which is then what data/ is.
+def unpack(path: Path, folder: Path, names: Sequence[str]) -> None:
+    """Copy the files of these names from an archive or a folder into `folder`, which is then what the data folder is.
 
-    Nothing else is taken: no other name, no link, no place outside. What the files hold is for the caller to verify.
+    A folder may be the one that holds the names, or the one folder that all of them begin with. Nothing else is taken:
+    no other name, no link, no place outside. What the files hold is for the caller to verify.
 
     Raises:
         DataError: the archive is damaged, or has none of the files.
         OSError: as the file system says.
     """
-    (folder / batch_files.BATCHES).mkdir()
-    if path.is_dir():
-        source = path if (path / batch_files.BATCHES).is_dir() else path.parent if path.name == batch_files.BATCHES else path
-        taken = 0
-        for name in batch_files.NAMES:
-            at = source / name if (source / batch_files.BATCHES).is_dir() else source / Path(name).name
-            if at.is_file():
-                shutil.copyfile(at, folder / name)
-                taken += 1
-    else:
-        taken = _unpack_tar(path, folder)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    taken = _copy(path, folder, names) if path.is_dir() else _unpack_tar(path, folder, names)
     if not taken:
-        raise DataError(
-            f"{path} holds no {batch_files.BATCHES}", command="python src/fetch.py archive=cifar-10-python.tar.gz"
-        )
+        what = f"{path} holds no {PurePosixPath(names[0]).parts[0]}"
+        raise DataError(what, command="python src/fetch.py archive=PATH of the published archive")
 
 
-def _unpack_tar(path: Path, folder: Path) -> int:
+def _copy(path: Path, folder: Path, names: Sequence[str]) -> int:
+    taken = 0
+    for name in names:
+        inner = PurePosixPath(*PurePosixPath(name).parts[1:])  # below the folder that all names begin with
+        source = next((at for at in (path / name, path / inner) if at.is_file()), None)
+        if source is not None:
+            shutil.copyfile(source, folder / name)
+            taken += 1
+    return taken
+
+
+def _unpack_tar(path: Path, folder: Path, names: Sequence[str]) -> int:
     taken = 0
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = member.name.removeprefix("./")
-                if name not in batch_files.NAMES:
+                if name not in names:
                     continue
                 file = archive.extractfile(member) if member.isreg() and member.size <= LIMIT else None
                 if file is None:

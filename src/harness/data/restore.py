@@ -1,63 +1,100 @@
 """Restore the data that a plan names, by content hash."""
 
+import shutil
 from collections.abc import Callable
-from harness.contract import identity
-from harness.contract.errors import HarnessError
-from harness.contract.errors import NotReady
-from harness.contract.plan import DatasetId
-from harness.data import obtain
-from harness.data import pins
-from harness.data.obtain import Obtained
-from harness.planning.restore import run_git
-from harness.runs.stored import StoredRun
-from harness.settings.schema import Data
 from pathlib import Path
 
+from harness.contract import atomic, identity
+from harness.contract.errors import DataError, HarnessError, NotReady
+from harness.contract.plan import DatasetId
+from harness.contract.program import Source
+from harness.data import obtain, pins
+from harness.data.dvc import NotThere, Project
+from harness.data.obtain import Obtained
+from harness.provenance import repository
+from harness.runs import locks
+from harness.runs.stored import StoredRun
+from harness.settings.schema import Data
 
-def restore_data(root: Path, found: StoredRun, say: Callable[[str], None]) -> Obtained:
-    """The data set that the plan names: in data/, the bundled sample, or any version that DVC's cache or remote has.
+
+def restore_data(
+    root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None]
+) -> Obtained:
+    """The data set that the plan names: in its place, the bundled sample, or any version that DVC's cache or remote has.
 
     Raises:
         NotReady: none of them holds it.
     """
-    wanted = found.plan.experiment.dataset
-    if wanted.sample:
-        made = obtain.sample(root)
-        if made.dataset == wanted:
-            return made
+    wanted = run.plan.experiment.dataset
+    if wanted.sample and source.sample:
+        sample = obtain.sample(root, source.sample)
+        if sample.dataset == wanted:
+            return sample
     try:
-        here = obtain.obtain(root, Data("fail", None, "http://"), say) if _pinned(root, wanted) else _present(root)
-        if here is not None and here.dataset.files == wanted.files:
-            return Obtained(here.folder, wanted, here.how, here.tried)
-        why = f"data/ holds {here.dataset.hash}" if here else "data/ holds nothing"
+        present = _present(root, wanted, settings, source, say)
+        if present is not None and present.dataset.files == wanted.files:
+            return Obtained(present.folder, wanted, present.how, present.tried)
+        why = f"data/ holds {present.dataset.hash}" if present else "data/ holds nothing"
     except HarnessError as error:
         why = error.what
     try:
-        folder = obtain.version(root, wanted.hash, say)
+        folder = version(root, settings.pin, wanted.hash, say)
     except HarnessError as error:
-        seen = f"last seen by {found.run_id}{_pinning(root, wanted)}"
+        seen = f"last seen by {run.run_id}{_pinning(root, settings.pin, wanted)}"
         what = f"its data {wanted.name} {wanted.hash} is gone: {why}; {error.what}; {seen}"
         raise NotReady(
-            f"{found.run_id} cannot be replayed: {what}",
+            f"{run.run_id} cannot be replayed: {what}",
             legal="data=here takes what is there",
-            command="dvc fetch --all-commits data.dvc",
+            command=f"dvc fetch --all-commits {settings.pin}",
         ) from error
     return Obtained(folder, wanted, "DVC", ())
 
 
-def _pinned(root: Path, wanted: DatasetId) -> bool:
-    return pins.pinned(root) == wanted.hash
+def version(root: Path, document: str, content: str, say: Callable[[str], None]) -> Path:
+    """A folder with the version of the data that has this directory hash, out of DVC's cache or remote.
+
+    The data in its place stays.
+
+    Raises:
+        NotReady: neither has it, or the folder cannot be written.
+    """
+    root = root.resolve()
+    folder, project = root / obtain.CACHE / "versions" / content, Project(root, document, content, say)
+    try:
+        (root / obtain.CACHE).mkdir(exist_ok=True)
+        with locks.in_turn(root / obtain.CACHE / "fetch.lock"):
+            if not _holds(folder, content):  # links into a cache that may have lost some since
+                shutil.rmtree(folder, ignore_errors=True)
+                with atomic.folder(folder) as temporary:
+                    project.link(temporary)
+    except NotThere as reason:
+        raise NotReady(f"DVC's cache does not have {content}: {reason}", command="dvc fetch --all-commits") from reason
+    except OSError as error:
+        raise NotReady(f"{error.filename or folder}: {error.strerror or error}", command="df -h .") from error
+    return folder
 
 
-def _present(root: Path) -> Obtained | None:
-    """What lies in data/, whatever data.dvc says."""
-    folder = root / "data"
+def _holds(folder: Path, content: str) -> bool:
+    try:
+        return identity.identify(folder, "custom").hash == content
+    except DataError:
+        return False
+
+
+def _present(
+    root: Path, wanted: DatasetId, settings: Data, source: Source, say: Callable[[str], None]
+) -> Obtained | None:
+    """What lies in the data folder, fetched where the document pins just that."""
+    pin = pins.pinned(root, settings.pin)
+    if pin.hash == wanted.hash:
+        return obtain.obtain(root, Data(settings.pin, "fail", None, settings.url), source, say)
+    folder = root / pin.folder
     if not folder.is_dir() or not any(folder.iterdir()):
         return None
     return Obtained(folder, identity.identify(folder, "custom"), "already there", ())
 
 
-def _pinning(root: Path, wanted: DatasetId) -> str:
-    """The newest commit whose data.dvc pins it, in words."""
-    log = run_git(root, "log", "--all", "-1", "--format=%h of %cs", f"-S{wanted.hash}", "--", pins.DOCUMENT)
-    return f", pinned in {pins.DOCUMENT} about commit {log.stdout.strip()}" if log.stdout.strip() else ""
+def _pinning(root: Path, document: str, wanted: DatasetId) -> str:
+    """The newest commit whose document pins it, in words."""
+    log = repository.run(root, "log", "--all", "-1", "--format=%h of %cs", f"-S{wanted.hash}", "--", document)
+    return f", pinned in {document} about commit {log.stdout.strip()}" if log.stdout.strip() else ""

@@ -1,7 +1,7 @@
-"""The run that a replay is held against: found by whatever it is called, kept beside the replay, and judged.
+"""The baseline of a replay: store a copy with the replay, compare against it.
 
-The replay's folder gets copies of the original's plan, record and curve: whoever follows the replay to its end can make
-the verdict, and anyone can check it, when the original is gone.
+The replay's folder gets copies of the baseline's plan, record and metrics: whoever follows the replay to its end can
+reach the verdict, and anyone can check it, when the baseline itself is gone.
 """
 
 import dataclasses
@@ -13,68 +13,79 @@ from pathlib import Path
 
 from harness.contract import atomic, bundle, metrics
 from harness.contract.errors import NotReady
-from harness.contract.plan import Experiment, dumps, from_json
-from harness.contract.record import Results, RunRecord
+from harness.contract.plan import dumps, from_json
+from harness.contract.record import RunRecord
 from harness.evidence import verdict
-from harness.evidence.verdict import Band, Verdict
-from harness.runs import stored
+from harness.evidence.band import Band, estimate
+from harness.evidence.verdict import Verdict
+from harness.runs import run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
 
-def keep(run: RunFolder, found: StoredRun, files: Mapping[str, bytes] | None) -> None:
-    """Copies of the original in the replay's folder; `files` is its bundle where the replay uses another.
+def keep(run: RunFolder, baseline: StoredRun, files: Mapping[str, bytes] | None) -> None:
+    """Store a copy of the baseline in the replay's folder; `files` is its bundle where the replay uses another.
 
     Raises:
-        NotReady: they cannot be written.
+        NotReady: it cannot be written.
     """
-    kept = RunFolder(run.original)
     try:
-        with atomic.folder(kept.path) as temporary:
-            new = RunFolder(temporary)
-            new.plan.write_text(dumps(found.plan))
-            if found.record:
-                new.record.write_text(dumps(found.record))
-            if found.folder.metrics.exists():
-                shutil.copyfile(found.folder.metrics, new.metrics)
+        with atomic.folder(run.baseline) as temporary:
+            copy = RunFolder(temporary)
+            copy.plan.write_text(run_folder.plan_text(baseline.plan))
+            if baseline.record:
+                copy.record.write_text(dumps(baseline.record))
+            if baseline.folder.metrics.exists():
+                shutil.copyfile(baseline.folder.metrics, copy.metrics)
             if files is not None:
-                bundle.write(files, new.code)
+                bundle.write(files, copy.code)
     except OSError as error:
-        raise NotReady(f"{kept.path} cannot be written: {error.strerror}", command="df -h .") from error
+        raise NotReady(f"{run.baseline} cannot be written: {error.strerror}", command="df -h .") from error
 
 
 def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
-    """Write verdict.json of a replay; None where the original came without a record."""
-    kept = RunFolder(run.original)
-    if not kept.record.exists():
+    """Write verdict.json of a replay; None where the baseline came without a record."""
+    baseline = stored.read(RunFolder(run.baseline))
+    if baseline.record is None:
         return None
-    original = from_json(RunRecord, json.loads(kept.record.read_text()))
     try:
-        rows = (metrics.epochs(kept.metrics), metrics.epochs(run.metrics))
+        rows = (baseline.epochs, metrics.epochs(run.metrics))
     except (OSError, ValueError):
         rows = ((), ())
-    changes = list(differences(kept.code, run.code)) if kept.code.exists() else []
-    found = verdict.judge(original, record, rows, changes, band(run.path.parent, original.experiment, original.results))
+    kept = baseline.folder.code
+    changes = list(differences(kept, run.code)) if kept.exists() else []
+    found = verdict.judge(baseline.record, record, rows, changes, band(run.path.parent, baseline))
     atomic.write(run.verdict, dumps(found))
     return found
 
 
-def band(runs: Path, experiment: Experiment, results: Results | None) -> Band:
-    """The band of an experiment with such results, from the completed runs that differ from it in their seed alone."""
+def read_verdict(run: RunFolder) -> Verdict:
+    """The verdict on a replay, of any schema.
+
+    Raises:
+        OSError, ValueError: there is none, or it cannot be read by this version.
+    """
+    return from_json(Verdict, schema1.upgrade_verdict(json.loads(run.verdict.read_text())))
+
+
+def band(runs: Path, run: StoredRun) -> Band:
+    """The band of a run's experiment, from the completed runs that differ from it in their seed alone."""
+    experiment, description = run.plan.experiment, run.plan.description
     of_seed: dict[object, float] = {}
     for each in stored.everything(runs)[0]:
         other = each.plan.experiment
         alike = dataclasses.replace(other, config={**other.config, "seed": experiment.config["seed"]}) == experiment
-        if alike and each.record and each.record.results and each.status == "completed":
-            of_seed[other.config["seed"]] = each.record.results.test_accuracy
-    return verdict.band(list(of_seed.values()), results)
+        value = each.record.value("test") if each.record and each.status == "completed" else None
+        if alike and value is not None and each.plan.description.objective.name == description.objective.name:
+            of_seed[other.config["seed"]] = value
+    return estimate(list(of_seed.values()), description, run.record.results if run.record else None)
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
     """A line for each file of two bundles that differs: its name, lines added, lines removed."""
     before, after = bundle.received(old), bundle.received(new)
-    for name in sorted(before.keys() | after.keys()):
-        if not name.endswith(".py") or before.get(name) == after.get(name):
+    for name in sorted({*before, *after} - {bundle.LOCK}):
+        if before.get(name) == after.get(name):
             continue
         was, now = (files.get(name, b"").decode(errors="replace").splitlines() for files in (before, after))
         lines = list(difflib.unified_diff(was, now, n=0, lineterm=""))[2:]  # without the two names

@@ -1,4 +1,4 @@
-"""Runs side by side, differences first: config, data, code, environment, metrics. Pure, but for the code's files."""
+"""Runs side by side: config, data, code, environment, metrics. Reads nothing but the runs' own copies of their code."""
 
 import difflib
 import re
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract import bundle, plan
-from harness.evidence.verdict import Band
+from harness.evidence import quantity
+from harness.evidence.band import Band
 from harness.runs.stored import StoredRun
 
 UNKNOWN = "unknown"
@@ -27,7 +28,7 @@ class Row:
 
 def sections(runs: Sequence[StoredRun]) -> Iterator[tuple[str, list[Row]]]:
     """Title and rows of each section; code has none, see `code`."""
-    configs = [run.plan.experiment.config for run in runs]
+    configs = [{"program": run.plan.experiment.program, **run.plan.experiment.config} for run in runs]
     yield "config", [_row(name, [each.get(name, "not set") for each in configs]) for name in _names(configs)]
     data = [run.plan.experiment.dataset for run in runs]
     about = [
@@ -35,8 +36,8 @@ def sections(runs: Sequence[StoredRun]) -> Iterator[tuple[str, list[Row]]]:
     ]
     yield "data", [_row(name, [each.get(name, "absent") for each in about]) for name in _names(about)]
     yield "environment", list(_environment(runs))
-    found = [_metrics(run) for run in runs]
-    yield "metrics", [_row(name, [each.get(name, UNKNOWN) for each in found]) for name in _names(found)]
+    outcomes = [_outcome(run) for run in runs]
+    yield "metrics", [_row(name, [each.get(name, UNKNOWN) for each in outcomes]) for name in _names(outcomes)]
 
 
 def code(old: StoredRun, new: StoredRun) -> list[str]:
@@ -56,22 +57,31 @@ def code(old: StoredRun, new: StoredRun) -> list[str]:
 
 
 def better(runs: Sequence[StoredRun], band: Band) -> str | None:
-    """Which run has the highest test accuracy, and whether that says more than another seed would."""
-    records = [run.record for run in runs if run.record]
-    found = sorted(((each.results.test_accuracy, each.run_id) for each in records if each.results), reverse=True)
-    if len(found) < 2:
+    """Which run is best by the metric that decides, and whether that says more than another seed would."""
+    values = [(run.record.value("test"), run) for run in runs if run.record]
+    ranked = [(value, run) for value, run in values if value is not None]
+    if len(ranked) < 2:
         return None
-    (best, name), (second, _) = found[:2]
+    metric = ranked[0][1].plan.description.objective
+    if len({(each.name, each.better) for each in (run.plan.description.objective for _, run in ranked)}) > 1:
+        return "unknown: the runs are decided by different metrics"
     if len({run.plan.experiment.dataset.hash for run in runs}) > 1:
-        return "unknown: the runs saw different data, so their test accuracies do not compare; type: make retrain-check"
-    words = "inside the noise of" if best - second <= band.width else "outside the noise of"
-    return f"{name} by {best - second:.4f}: {words} ±{band.width:.4f} ({band.basis})"
+        reason = f"the runs saw different data, so their test {metric.name} does not compare"
+        return f"unknown: {reason}; type: make retrain-check"
+    ranked.sort(key=lambda each: (metric.gain(0.0, each[0]), each[1].run_id), reverse=True)
+    (best, run), (second, _) = ranked[:2]
+    gain = metric.gain(second, best)
+    start = f"{run.run_id} by {quantity.text(metric, gain)}: "
+    if band.width is None:
+        return start + band.basis
+    words = "inside the noise of" if band.holds(gain) else "outside the noise of"
+    return f"{start}{words} ±{quantity.text(metric, band.width)} ({band.basis})"
 
 
 def _environment(runs: Sequence[StoredRun]) -> Iterator[Row]:
-    places = [plan.to_json(run.plan.placement) for run in runs]
+    placements = [plan.to_json(run.plan.placement) for run in runs]
     for name in ("mode", "runner", "instance_type", "instance_count", "threads", "image_id"):
-        yield _row(name, [each[name] for each in places])
+        yield _row(name, [each[name] for each in placements])
     gits = [run.plan.provenance.git for run in runs]
     yield _row("commit", [git.commit[:12] if git else UNKNOWN for git in gits])
     yield _row("dirty", [git.dirty if git else UNKNOWN for git in gits])
@@ -105,23 +115,22 @@ def _pins(run: StoredRun) -> dict[str, str]:
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 
 
-def _metrics(run: StoredRun) -> dict[str, Any]:
-    found: dict[str, Any] = {"status": run.status}
+def _outcome(run: StoredRun) -> dict[str, Any]:
+    row: dict[str, Any] = {"status": run.status}
     if run.epochs:
-        last = {name: value for name, value in run.epochs[-1].items() if isinstance(value, float)}
-        found |= {name: last[name] for name in last if name.endswith(("loss", "accuracy"))}
+        last = run.epochs[-1]
+        row |= {name: last[name] for name in last if name.startswith(("train_", "validation_"))}
     if run.record and run.record.results:
-        results = run.record.results
-        found |= {"test_accuracy": results.test_accuracy, "test_loss": results.test_loss}
+        row |= run.record.results.metrics
     if run.record:
-        found |= {"seconds": round(sum(run.record.seconds.values()), 1)}
-        found |= {"weights": (run.record.weights or UNKNOWN)[:16]}
-        found |= {"usd": run.record.bill.usd} if run.record.bill else {}
-    return found
+        row |= {"seconds": round(sum(run.record.seconds.values()), 1)}
+        row |= {"weights": (run.record.weights or UNKNOWN)[:16]}
+        row |= {"usd": run.record.bill.usd} if run.record.bill else {}
+    return row
 
 
-def _names(found: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for each in found for name in each))
+def _names(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for each in rows for name in each))
 
 
 def _row(name: str, values: Sequence[Any]) -> Row:

@@ -1,26 +1,24 @@
-"""Two models of two versions of the data, on both versions' test images."""
+"""Compare a retrained model with the old one, on the test sets of both versions of the data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from harness.contract import program
 from harness.contract.errors import NotReady
 from harness.data import pins
 from harness.data.restore import restore_data
 from harness.evidence import baseline, significance
+from harness.evidence.band import Band
 from harness.evidence.significance import Claim
 from harness.runs import stored
 from harness.runs.stored import StoredRun
-from programs.cifar10 import dataset
-
-BATCH = 500  # images at a time; only memory depends on it
-Images = tuple[Any, Any]  # uint8 [n, 32, 32, 3], labels [n]
+from harness.settings.schema import Data
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A run on the old data and one on the new."""
+    """A run on the old data and one on the new, of one program."""
 
     old: StoredRun
     new: StoredRun
@@ -30,66 +28,71 @@ def named(runs: Path, old: str, new: str) -> Pair:
     """The two runs of these names.
 
     Raises:
-        NotReady: one is not there, or has no model.
+        NotReady: one is not there, has no model, or is another program's.
     """
     pair = Pair(stored.named(runs, old), stored.named(runs, new))
     for run in (pair.old, pair.new):
-        if not run.folder.model.exists():
+        if not run.model.exists():
             raise NotReady(f"{run.run_id} has no model", legal="a completed run")
+    programs = [run.plan.experiment.program for run in (pair.old, pair.new)]
+    if programs[0] != programs[1]:
+        raise NotReady(f"{old} is a run of {programs[0]}, {new} of {programs[1]}", legal="two runs of one program")
     return pair
 
 
-def newest(root: Path, runs: Path) -> Pair:
-    """The newest completed run on what data.dvc pins, and the newest on another version.
+def newest(root: Path, runs: Path, document: str) -> Pair:
+    """The newest completed run on what a .dvc document pins, and the same program's newest on another version.
 
     Raises:
         NotReady: there is no such run.
     """
-    pin = pins.pinned(root)
-    whole = [each for each in stored.everything(runs)[0] if each.status == "completed" and each.folder.model.exists()]
+    pin = pins.pinned(root, document).hash
+    whole = [each for each in stored.everything(runs)[0] if each.status == "completed" and each.model.exists()]
     whole = [each for each in whole if not each.plan.experiment.dataset.sample]
     new = [each for each in whole if each.plan.experiment.dataset.hash == pin]
-    old = [each for each in whole if each.plan.experiment.dataset.hash != pin]
     if not new:
-        raise NotReady(f"no completed run in {runs} was trained on {pin}, which data.dvc pins", command="dvc repro")
+        raise NotReady(f"no completed run in {runs} was trained on {pin}, which {document} pins", command="dvc repro")
+    same = [each for each in whole if each.plan.experiment.program == new[-1].plan.experiment.program]
+    old = [each for each in same if each.plan.experiment.dataset.hash != pin]
     if not old:
         raise NotReady(f"no completed run in {runs} was trained on another version of the data", legal="OLD NEW")
     return Pair(old[-1], new[-1])
 
 
-def test_sets(root: Path, pair: Pair, say: Callable[[str], None]) -> dict[str, Images]:
-    """The test images of both versions.
+def test_sets(root: Path, pair: Pair, settings: Data, say: Callable[[str], None]) -> dict[str, Path]:
+    """The data of both versions, as folders, by the name of its test set.
 
     Raises:
         NotReady, DataError: a version cannot be had.
+        SettingError: the program is not there any more.
     """
+    source = program.load(pair.new.plan.experiment.program).source()
     return {
-        f"{name} test": dataset.load_test(restore_data(root, run, say).folder, run.plan.experiment.dataset)
+        f"{name} test": restore_data(root, run, settings, source, say).folder
         for name, run in (("old", pair.old), ("new", pair.new))
     }
 
 
-def judge(runs: Path, pair: Pair, sets: dict[str, Images]) -> dict[str, Claim]:
-    """Which model is better on each test set. TensorFlow's environment must be set before."""
-    record = pair.new.record
-    band = baseline.band(runs, pair.new.plan.experiment, record.results if record else None)
-    right = {name: (_right(pair.old, *images), _right(pair.new, *images)) for name, images in sets.items()}
-    return {
-        name: significance.claim(
-            int((old & ~new).sum()), int((new & ~old).sum()), int((old & new).sum()), len(old), band
-        )
-        for name, (old, new) in right.items()
-    }
+def judge(runs: Path, pair: Pair, sets: dict[str, Path], threads: int) -> dict[str, Claim]:
+    """Which model is better on each test set, by the program's own score.
 
-
-def _right(run: StoredRun, images: Any, labels: Any) -> Any:
-    """Which images the run's model gets right: bool [n]."""
-    from harness.frameworks.tensorflow import native_stderr_off
-
-    with native_stderr_off():
-        import keras
-        import numpy as np
-
-        model = keras.saving.load_model(run.folder.model)
-    logits = np.concatenate([np.asarray(model(images[at : at + BATCH])) for at in range(0, len(images), BATCH)])
-    return logits.argmax(axis=1) == labels
+    Raises:
+        SettingError: the program is not there any more.
+        NotReady: its score does not say which examples are right.
+    """
+    name, description = pair.new.plan.experiment.program, pair.new.plan.description
+    scorer = program.load(name)
+    scorer.runtime.configure(threads)
+    if description.objective.share:
+        band = baseline.band(runs, pair.new)
+    else:
+        band = Band(None, f"no spread is known for the share of {description.examples} that are right")
+    claims = {}
+    for title, data in sets.items():
+        old, new = (list(map(bool, scorer.score(run.model, data).right)) for run in (pair.old, pair.new))
+        if not old or len(old) != len(new):
+            raise NotReady(f"the score of {name} does not say which {description.examples} are right")
+        pairs = list(zip(old, new, strict=True))
+        counts = (pairs.count((True, False)), pairs.count((False, True)), pairs.count((True, True)))
+        claims[title] = significance.claim(*counts, len(pairs), band, description.examples)
+    return claims

@@ -1,40 +1,31 @@
-"""The verdict on a run that was run again: identical, equivalent or different, and why. Standard library only.
+"""The verdict on a replay: identical, equivalent or different, and why. Standard library only.
 
-Bits are promised for one fingerprint (what `environment.describe` makes of processor, threads, settings and lock) and
-one number of workers. Across those the claim is an accuracy within a band, which rests on the spread over seeds.
+Bits are promised for one fingerprint (`record.BITS`: processor, threads, settings, lock) and one number of workers.
+Across those the claim is a band on the metric that decides, which rests on its spread over seeds.
 """
 
-import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contract.plan import Experiment
-from harness.contract.record import Results, RunRecord
+from harness.contract.metrics import Metric
+from harness.contract.plan import Description, Experiment
+from harness.contract.record import BITS, RunRecord
+from harness.evidence import quantity
+from harness.evidence.band import Band
 
-SCHEMA = 1
+SCHEMA = 2
 IDENTICAL, EQUIVALENT, DIFFERENT = "identical", "equivalent", "different"
-SPREAD = 0.0045  # test accuracy, standard deviation over seeds; docs/reproducibility.md says of what
-ENOUGH = 5  # seeds whose own spread is taken instead
-WIDTH = 3 * math.sqrt(2)  # two runs of one distribution lie within it 99.7 times in 100
-BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
-
-
-@dataclass(frozen=True)
-class Band:
-    """Two test accuracies that lie `width` apart at most are equivalent; `basis` says what that rests on."""
-
-    width: float
-    basis: str
+Epochs = Sequence[Mapping[str, Any]]  # the rows of a metrics.csv
 
 
 @dataclass(frozen=True)
 class Verdict:
     """`verdict` is identical, equivalent or different; `reasons` say why, the most telling first.
 
-    `changed` names every field of the experiment and of the place in which the two differ. `first_epoch` (from 1) and
-    `first_tensor` are the first ones whose bits differ, None where none does or that is not known.
+    `original` is the baseline's id. `changed` names every field of the experiment and of the placement in which the two
+    differ. `first_epoch` (from 1) and `first_tensor` are the first ones whose bits differ, None where none does or that
+    is not known. `change` is that of the baseline's deciding metric on the test data, `metric` its name.
     """
 
     schema: int
@@ -45,74 +36,80 @@ class Verdict:
     changed: tuple[str, ...]
     first_epoch: int | None
     first_tensor: str | None
-    accuracy_change: float | None
+    metric: str
+    change: float | None
     band: Band
 
 
-def band(accuracies: Sequence[float], results: Results | None) -> Band:
-    """The band of an experiment from test accuracies of its own over seeds.
-
-    Where they are few it rests on the measured spread, or on that of counting as many test images, the standard
-    deviation of a binomial, where that is larger: a few hundred images cannot tell accuracies as well as 10,000.
-    """
-    if len(accuracies) >= ENOUGH:
-        spread = statistics.stdev(accuracies)
-        return Band(WIDTH * spread, f"this experiment over {len(accuracies)} seeds, standard deviation {spread:.4f}")
-    p = results.test_accuracy if results else 0.0
-    counted = math.sqrt(p * (1 - p) / results.test_images) if results else 0.0
-    if results and counted > SPREAD:
-        return Band(WIDTH * counted, f"a standard deviation of {counted:.4f} for {results.test_images} test images")
-    return Band(WIDTH * SPREAD, f"a standard deviation over seeds of {SPREAD} (docs/reproducibility.md)")
-
-
 def judge(
-    original: RunRecord,
-    replay: RunRecord,
-    epochs: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
-    code: Sequence[str],
-    allowed: Band,
+    original: RunRecord, replay: RunRecord, epochs: tuple[Epochs, Epochs], code: Sequence[str], allowed: Band
 ) -> Verdict:
-    """Hold a replay against its original.
+    """Compare a replay with its baseline.
 
     Args:
-        epochs: the rows of both runs' metrics.csv, the original's first.
+        epochs: the rows of both runs' metrics.csv, the baseline's first.
         code: what differs between the two bundles, a line for each file; empty where they are equal or one is gone.
-        allowed: the band for accuracies across fingerprints.
+        allowed: the band for the deciding metric across fingerprints.
     """
+    metric = original.description.objective
     what = list(_experiment(original.experiment, replay.experiment, code))
-    where = list(_place(original, replay))
+    where = list(_placement(original, replay))
     epoch, tensor = _first_epoch(*epochs), _first_tensor(original, replay)
-    before, after = original.results, replay.results
-    change = after.test_accuracy - before.test_accuracy if before and after else None
-    found = _evidence(original, replay, epochs, epoch, tensor, change)
-    if original.weights is not None and original.weights == replay.weights:
-        # The counts are a function of the weights and the data, as long as both are evaluated alike.
-        word = IDENTICAL if before == after else EQUIVALENT if where else DIFFERENT
+    before, after = _test_value(original, metric), _test_value(replay, metric)
+    change = after - before if before is not None and after is not None else None
+    reasons = _evidence(original, replay, epochs, epoch, tensor)
+    if _equal_weights(original, replay):
+        # Test results are a function of the weights and the data, as long as both are evaluated alike.
+        alike = _tested(original, original.description) == _tested(replay, original.description)
+        word = IDENTICAL if alike else EQUIVALENT if where else DIFFERENT
     elif change is None or what or not where:
         word = DIFFERENT
     else:
-        word = EQUIVALENT if abs(change) <= allowed.width else DIFFERENT
+        word = EQUIVALENT if allowed.holds(change) else DIFFERENT
     if not what and not where and word == DIFFERENT:
-        found.append("same experiment and same fingerprint: its bits should have been equal")
+        reasons.append("same experiment and same fingerprint: its bits should have been equal")
     if where and not what and change is not None and word != IDENTICAL:
-        inside = "within" if abs(change) <= allowed.width else "outside"
-        found.append(f"{inside} the band of ±{allowed.width:.4f}: {allowed.basis}")
+        reasons.append(_against(allowed, metric, change))
     return Verdict(
         SCHEMA,
         original.run_id,
         replay.run_id,
         word,
-        (*(text for _, text in (*what, *where)), *found),
+        (*(text for _, text in (*what, *where)), *reasons),
         tuple(name for name, _ in (*what, *where)),
         epoch,
         tensor,
+        metric.name,
         change,
         allowed,
     )
 
 
+def _against(allowed: Band, metric: Metric, change: float) -> str:
+    if allowed.width is None:
+        return allowed.basis
+    inside = "within" if allowed.holds(change) else "outside"
+    return f"{inside} the band of ±{quantity.text(metric, allowed.width)}: {allowed.basis}"
+
+
+def _test_value(record: RunRecord, metric: Metric) -> float | None:
+    return record.results.metrics.get(f"test_{metric.name}") if record.results else None
+
+
+def _tested(record: RunRecord, description: Description) -> object:
+    """What a record says of the test data, by the metrics of a description."""
+    values = [_test_value(record, metric) for metric in description.metrics]
+    return record.results and (values, record.results.examples, record.results.confusion)
+
+
+def _equal_weights(original: RunRecord, replay: RunRecord) -> bool:
+    return original.weights is not None and original.weights == replay.weights
+
+
 def _experiment(old: Experiment, new: Experiment, code: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(field, words) for each difference in what is trained."""
+    if old.program != new.program:
+        yield "program", f"program: {old.program} -> {new.program}"
     for name in sorted(old.config.keys() | new.config.keys()):
         before, after = old.config.get(name, "not set"), new.config.get(name, "not set")
         if (before, type(before)) != (after, type(after)):
@@ -133,7 +130,7 @@ def _experiment(old: Experiment, new: Experiment, code: Sequence[str]) -> Iterat
         yield "lock", f"lock: sha256 {old.lock[:8]} -> {new.lock[:8]}"
 
 
-def _place(original: RunRecord, replay: RunRecord) -> Iterator[tuple[str, str]]:
+def _placement(original: RunRecord, replay: RunRecord) -> Iterator[tuple[str, str]]:
     """(field, words) for each difference in what bits depend on."""
     old, new = original.environment, replay.environment
     workers = (original.placement.instance_count, replay.placement.instance_count)
@@ -144,11 +141,11 @@ def _place(original: RunRecord, replay: RunRecord) -> Iterator[tuple[str, str]]:
         return
     for name in BITS:
         before, after = old.get(name), new.get(name)
-        if before == after or name == "lock":  # a lock is told of with the experiment
+        if before == after or name == "lock":  # the experiment's lock is reported already
             continue
         if isinstance(before, list) and isinstance(after, list):
-            gone, come = sorted(set(before) - set(after)), sorted(set(after) - set(before))
-            yield name, f"{name}: {' '.join(['-' + one for one in gone] + ['+' + one for one in come])}"
+            removed, added = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+            yield name, f"{name}: {' '.join([f'-{each}' for each in removed] + [f'+{each}' for each in added])}"
         elif isinstance(before, dict) and isinstance(after, dict):
             for key in sorted(before.keys() | after.keys()):
                 if before.get(key) != after.get(key):
@@ -158,36 +155,39 @@ def _place(original: RunRecord, replay: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _evidence(
-    original: RunRecord,
-    replay: RunRecord,
-    epochs: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
-    epoch: int | None,
-    tensor: str | None,
-    change: float | None,
+    original: RunRecord, replay: RunRecord, epochs: tuple[Epochs, Epochs], epoch: int | None, tensor: str | None
 ) -> list[str]:
-    """What came out otherwise, in words."""
+    """How the outcomes differ, in words."""
     words = [
         f"{name}: {record.status}, {record.reason}"
         for name, record in (("the original", original), ("the replay", replay))
         if record.status != "completed"
     ]
-    if original.weights is not None and original.weights == replay.weights:
+    if _equal_weights(original, replay):
         words.append(f"weights: {original.weights}, equal to the last bit")
     if epoch is not None:
         old, new = (rows[epoch - 1] for rows in epochs)
-        words.append(f"first epoch that differs: {epoch} (train_loss {old['train_loss']} -> {new['train_loss']})")
+        names = [f"train_{metric.name}" for metric in original.description.metrics]
+        shown = [f"{name} {old[name]} -> {new[name]}" for name in names if name in old and name in new]
+        words.append(f"first epoch that differs: {epoch}" + (f" ({', '.join(shown)})" if shown else ""))
     if tensor is not None:
         equal = sum(one == other for one, other in zip(original.tensors, replay.tensors, strict=False))
         words.append(f"first tensor that differs: {tensor} ({equal} of {len(original.tensors)} are equal)")
-    if change is not None and original.results and replay.results and original.weights != replay.weights:
-        before, after = original.results.test_accuracy, replay.results.test_accuracy
-        words.append(f"test accuracy: {before:.4f} -> {after:.4f} ({change:+.4f})")
-    elif original.results != replay.results and original.results and replay.results:
-        words.append(f"test images right: {original.results.test_correct} -> {replay.results.test_correct}")
-    return words
+    return words + list(_test_values(original, replay))
 
 
-def _first_epoch(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> int | None:
+def _test_values(original: RunRecord, replay: RunRecord) -> Iterator[str]:
+    """The deciding metric where it was trained apart, and else each metric that differs all the same."""
+    equal = _equal_weights(original, replay)
+    for metric in original.description.metrics if equal else (original.description.objective,):
+        before, after = _test_value(original, metric), _test_value(replay, metric)
+        if before is None or after is None or (equal and before == after):
+            continue
+        change = f"{quantity.text(metric, after - before, '+')}{quantity.direction(metric)}"
+        yield f"test {metric.name}: {quantity.text(metric, before)} -> {quantity.text(metric, after)} ({change})"
+
+
+def _first_epoch(old: Epochs, new: Epochs) -> int | None:
     """The first epoch (from 1) after which the weights differ, as far as both runs tell."""
     for number, (before, after) in enumerate(zip(old, new, strict=False), 1):
         if before.get("weights") != after.get("weights"):

@@ -1,32 +1,38 @@
-"""How two versions of the data differ, in words, remembered by their hashes."""
+"""How two versions of a program's data differ, in the program's own words, cached by their hashes."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from harness.contract import atomic, identity
+from harness.contract import atomic, identity, program
 from harness.contract.errors import HarnessError
-from harness.data import obtain
-from programs.cifar10.host import published
-from programs.cifar10.host.differences import between
+from harness.contract.program import Program
+from harness.data import obtain, pins
+from harness.data.restore import version
 
-CACHE = ".cache/shifts.json"  # by the two hashes, since it takes seconds
+CACHE = "shifts.json"  # in .cache; by program and the two hashes, since comparing takes seconds
+Say = Callable[[str], None]
 
 
-def lines(root: Path, old: str, new: str, say: Callable[[str], None] = lambda line: None) -> list[str]:
-    """In words how the versions of data/ with these directory hashes differ; one line where one cannot be had."""
+def lines(root: Path, document: str, name: str, old: str, new: str, say: Say = lambda line: None) -> list[str]:
+    """In words how the versions of a program's data with these directory hashes differ.
+
+    Where one of them, or the program, cannot be had, one line says so. `document` is the .dvc file that pins the data.
+    """
     if old == new:
         return ["the same data"]
-    cache = root / CACHE
+    cache = root / obtain.CACHE / CACHE
     try:
         known: dict[str, list[str]] = json.loads(cache.read_text())
     except (OSError, ValueError):
         known = {}
-    key = f"{old} {new}"
+    key = f"{name} {old} {new}"
     if key not in known:
         try:
-            folders = [_folder(root, pin, say) for pin in (old, new)]
-            known[key] = between(*folders)
+            owner = program.load(name)
+            folders = [_folder(root, document, owner, content, say) for content in (old, new)]
+            known[key] = list(owner.differences(*folders)) or ["the files differ"]
         except HarnessError as error:
             return [f"not known: {error.what}"]
         cache.parent.mkdir(exist_ok=True)
@@ -34,10 +40,12 @@ def lines(root: Path, old: str, new: str, say: Callable[[str], None] = lambda li
     return known[key]
 
 
-def _folder(root: Path, pin: str, say: Callable[[str], None]) -> Path:
-    if pin == published.SAMPLE_HASH:
-        return obtain.sample(root).folder
-    data = root / "data"
-    if data.is_dir() and any(data.iterdir()) and identity.identify(data, "custom").hash == pin:
+def _folder(root: Path, document: str, owner: Program[Any], content: str, say: Say) -> Path:
+    """A folder with the data that has this directory hash."""
+    sample = owner.source().sample
+    if sample is not None and sample.hash == content:
+        return obtain.sample(root, sample).folder
+    data = root / pins.pinned(root, document).folder
+    if data.is_dir() and any(data.iterdir()) and identity.identify(data, "custom").hash == content:
         return data
-    return obtain.version(root, pin, say)
+    return version(root, document, content, say)

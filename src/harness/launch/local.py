@@ -16,7 +16,7 @@ from harness.settings.schema import Mode, threads
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalTarget:
     """This machine. The runner is there early: a container's begins to import the SDK."""
 
     placement: Placement

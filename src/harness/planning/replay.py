@@ -1,33 +1,34 @@
-"""From an earlier run to the draft of its replay: its code, data, libraries and place, or what was asked for."""
+"""Build the plan of a replay from an earlier run: its code, data, libraries and target, or what was asked for."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from harness.contract import bundle, plan
+from harness.contract import bundle, plan, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import Placement
+from harness.contract.program import Source
 from harness.data import obtain
+from harness.data.obtain import Obtained
 from harness.data.restore import restore_data
 from harness.launch import local
 from harness.planning import draft, restore, targets
 from harness.planning.draft import Draft
+from harness.planning.targets import Target
 from harness.provenance import repository
 from harness.provenance.repository import GitState
 from harness.runs import run_folder
 from harness.runs.stored import StoredRun
+from harness.settings.command_line import typed_settings
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config, Mode
-from programs.cifar10 import dataset
-from programs.cifar10.settings import Training
 
-SAME = ("runner", "threads", "instance_count")  # of the place, where the replay's is not named
+SAME = ("runner", "threads", "instance_count")  # of the placement, where the replay's is not named
+Say = Callable[[str], None]
 
 
-def make(
-    found: StoredRun, here: set[str], settings: Config, say: Callable[[str], None]
-) -> tuple[Draft, dict[str, bytes] | None]:
+def make(stored: StoredRun, here: set[str], settings: Config, say: Say) -> tuple[Draft, dict[str, bytes] | None]:
     """The replay, ready to begin; and the original's code where the replay runs another and it could be had.
 
     Args:
@@ -36,89 +37,99 @@ def make(
     Raises:
         HarnessError: something that the plan names is gone, or a setting does not do.
     """
-    now, runs, planned = datetime.now(UTC), ROOT / settings.runs_folder, found.plan
-    training = _training(found, settings)
-    mode = _mode(planned.placement, settings.mode)
-    settings = replace(settings, mode=mode, training=training)
+    now, runs, planned = datetime.now(UTC), ROOT / settings.runs_folder, stored.plan
+    name = planned.experiment.program
+    training = _training(stored, settings)
+    settings = replace(settings, mode=_mode(planned.placement, settings.mode), training=training)
     if not settings.dry_run:
         run_folder.make_writable(runs)
+    trained = program.load(name)
+    source = trained.source()
 
-    today, state = bundle.collect(ROOT), repository.git_state(ROOT)
+    files, original_files, state = _code(stored, here, say)
+    data = _data(stored, here, settings, source, say)
+    target = _target(stored, here, settings, state, say)
+    if not settings.dry_run:
+        trained.check_data(training, data.folder)
+    experiment = plan.Experiment(name, vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
+    origin = draft.Origin(state, replays=stored.run_id)
+    schema = plan.SCHEMA if "code=here" in here else planned.schema
+    description = trained.describe(name, training)
+    replayed = draft.assemble(experiment, description, target.placement, origin, now, schema)
+    changed = original_files if experiment.code != planned.experiment.code else None
+    return Draft(replayed, target, data, files, state.patch, None, runs), changed
+
+
+def _code(stored: StoredRun, here: set[str], say: Say) -> tuple[dict[str, bytes], dict[str, bytes] | None, GitState]:
+    """The bundle to run; where it is today's, the original's too if it can be had; and where the bundle comes from."""
+    planned = stored.plan
+    today = bundle.collect(ROOT, planned.experiment.program)
+    original: dict[str, bytes] | None = None
     if "code=here" in here:
-        files, was = {**today, bundle.LOCK: _lock(found, today)}, _kept(found)
+        original = _original_code(stored)
+        # today's code may bring another lock, which is asked for by lock=here
+        files = {**today, bundle.LOCK: original[bundle.LOCK] if original else today[bundle.LOCK]}
+        state = repository.git_state(ROOT)
     else:
-        files, was = restore.code(ROOT, found, say), None
-        state = GitState(planned.provenance.git, _patch(found), planned.provenance.withheld)
+        files = restore.code(ROOT, stored, say)
+        patch = stored.folder.patch.read_bytes() if stored.folder.patch.exists() else b""
+        state = GitState(planned.provenance.git, patch, planned.provenance.withheld)
     if "lock=here" in here:
         files = {**files, bundle.LOCK: today[bundle.LOCK]}
-    data = obtain.obtain(ROOT, settings.data, say) if "data=here" in here else restore_data(ROOT, found, say)
-
-    if isinstance(mode, Cloud):
-        place = targets.choose(settings, state, say)
-    else:
-        placement = local.choose(mode, say, settings.dry_run)
-        if placement.runner == "container":
-            name, known = restore.image(ROOT, found)
-            placement = replace(placement, image=name, image_id=known)
-        elif "lock=here" not in here:
-            restore.libraries(ROOT, found)
-        place = local.Here(placement, None if settings.dry_run else local.runner(placement))
-    if not settings.dry_run:
-        dataset.check(data.folder, training.num_data_batches, training.validation_images, training.batch_size)
-    experiment = plan.Experiment(vars(training), data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
-    origin = draft.provenance(ROOT, state, now, None, found.run_id)
-    made = plan.make(experiment, place.placement, origin, now)
-    changed = was if experiment.code != planned.experiment.code else None
-    return Draft(made, place, data, files, state.patch, None, runs), changed
+    return files, original, state
 
 
-def typed() -> set[str]:
-    """The settings on the command line."""
-    return {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
-
-
-def _training(found: StoredRun, settings: Config) -> Training:
-    """The plan's own settings, with those that were typed."""
-    if several := sorted(typed() & {"scale", "experiment", "resume", "publish"}):
-        raise SettingError(
-            f"a replay takes no {several[0]}: its settings are the run's",
-            legal="single settings, mode, code=here, data=here, lock=here",
-            command=f"python src/replay.py {found.run_id}",
-        )
-    changes = {
-        field.name: getattr(settings.training, field.name) for field in fields(Training) if field.name in typed()
-    }
+def _original_code(stored: StoredRun) -> dict[str, bytes] | None:
+    """The original's code, to show the difference by; None where it is gone."""
     try:
-        return Training(**{**found.plan.experiment.config, **changes})
-    except TypeError as error:
-        git = found.plan.provenance.git
-        raise NotReady(
-            f"{found.run_id} cannot be replayed by this version: {error}",
-            command=f"git checkout {git.commit}" if git else "",
-        ) from error
-
-
-def _mode(place: Placement, mode: Mode) -> Mode:
-    """The place that was asked for; on this machine it is as the original's was, as far as nothing else was typed."""
-    if mode.name != "local" or place.mode != "local":
-        return mode
-    same = {name: getattr(place, name) for name in SAME if f"mode.{name}" not in typed()}
-    return replace(mode, **same)
-
-
-def _patch(found: StoredRun) -> bytes:
-    return found.folder.patch.read_bytes() if found.folder.patch.exists() else b""
-
-
-def _kept(found: StoredRun) -> dict[str, bytes] | None:
-    """The original's code, to tell the difference by; None where it is gone."""
-    try:
-        return restore.code(ROOT, found, lambda line: None)
+        return restore.code(ROOT, stored, lambda line: None)
     except NotReady:
         return None
 
 
-def _lock(found: StoredRun, today: dict[str, bytes]) -> bytes:
-    """The original's lock where it can be had: today's code may bring another one, which is asked for by lock=here."""
-    kept = _kept(found)
-    return kept[bundle.LOCK] if kept else today[bundle.LOCK]
+def _data(stored: StoredRun, here: set[str], settings: Config, source: Source, say: Say) -> Obtained:
+    if "data=here" in here:
+        return obtain.obtain(ROOT, settings.data, source, say)
+    return restore_data(ROOT, stored, settings.data, source, say)
+
+
+def _target(stored: StoredRun, here: set[str], settings: Config, state: GitState, say: Say) -> Target:
+    mode = settings.mode
+    if isinstance(mode, Cloud):
+        return targets.choose(settings, state, say)
+    placement = local.choose(mode, say, settings.dry_run)
+    if placement.runner == "container":
+        image, image_id = restore.image(ROOT, stored)
+        placement = replace(placement, image=image, image_id=image_id)
+    elif "lock=here" not in here:
+        restore.libraries(ROOT, stored)
+    return local.LocalTarget(placement, None if settings.dry_run else local.runner(placement))
+
+
+def _training(stored: StoredRun, settings: Config) -> Any:
+    """The plan's own settings, with those that were typed."""
+    typed = typed_settings()
+    if several := sorted(typed & {"scale", "experiment", "resume", "publish", "program"}):
+        raise SettingError(
+            f"a replay takes no {several[0]}: its settings are the run's",
+            legal="single settings, mode, code=here, data=here, lock=here",
+            command=f"python src/replay.py {stored.run_id}",
+        )
+    kind = type(settings.training)
+    changes = {field.name: getattr(settings.training, field.name) for field in fields(kind) if field.name in typed}
+    try:
+        return kind(**{**stored.plan.experiment.config, **changes})
+    except TypeError as error:
+        git = stored.plan.provenance.git
+        raise NotReady(
+            f"{stored.run_id} cannot be replayed by this version: {error}",
+            command=f"git checkout {git.commit}" if git else "",
+        ) from error
+
+
+def _mode(placement: Placement, mode: Mode) -> Mode:
+    """The mode that was asked for; on this machine it is as the original's was, as far as nothing else was typed."""
+    if mode.name != "local" or placement.mode != "local":
+        return mode
+    same = {name: getattr(placement, name) for name in SAME if f"mode.{name}" not in typed_settings()}
+    return replace(mode, **same)

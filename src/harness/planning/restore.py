@@ -1,4 +1,4 @@
-"""What a plan names, brought back by hash: code, restore_data, libraries, image. What cannot be had is told of."""
+"""Restore what a plan refers to (code, libraries, image) by content hash, and report what is missing."""
 
 import subprocess
 import sys
@@ -7,31 +7,38 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.contract import bundle
+from harness.contract import atomic, bundle
 from harness.contract.errors import NotReady
 from harness.contract.plan import RunPlan
 from harness.launch import engine
+from harness.provenance import repository
 from harness.runs.stored import StoredRun
 
-# Run in the worktree by its own modules: which files travel is for that commit to say.
+# Run in the worktree by its own modules: which files travel is for that commit to say. Schema 1 had no such door.
 COLLECT = """
 import sys
 from pathlib import Path
-from harness import bundle
-bundle.write(bundle.collect(Path(sys.argv[1])), Path(sys.argv[2]))
+try:
+    from harness.contract import atomic, bundle
+except ModuleNotFoundError:
+    from harness import bundle
+    files = bundle.collect(Path(sys.argv[1]))
+else:
+    files = bundle.collect(Path(sys.argv[1]), sys.argv[3])
+bundle.write(files, Path(sys.argv[2]))
 """
 COLLECT_SECONDS = 60.0
 
 
-def code(root: Path, found: StoredRun, say: Callable[[str], None]) -> dict[str, bytes]:
+def code(root: Path, stored: StoredRun, say: Callable[[str], None]) -> dict[str, bytes]:
     """The bundle that the plan names: out of its commit and patch in a clean worktree, else as the run kept it.
 
     Raises:
         NotReady: neither gives it.
     """
-    planned, git = found.plan, found.plan.provenance.git
+    planned, git = stored.plan, stored.plan.provenance.git
     try:
-        files = _committed(root, found)
+        files = _committed(root, stored)
         why = (
             None
             if _agrees(files, planned)
@@ -45,17 +52,17 @@ def code(root: Path, found: StoredRun, say: Callable[[str], None]) -> dict[str, 
         )
         return files
     try:
-        files = bundle.received(found.folder.code)
+        files = bundle.received(stored.folder.code)
     except OSError:
         files = {}
     if files and _agrees(files, planned):
         say(f"code      the run's own copy, since {why}")
         return files
-    kept = "the run kept no copy" if not files else f"{found.folder.code} was changed"
+    kept = "the run kept no copy" if not files else f"{stored.folder.code} was changed"
     seen = f"commit {git.commit} on {git.branch or 'no branch'} of {git.remote or 'no remote'}" if git else "no commit"
     fetch = f"git fetch {git.remote or ''} {git.commit}".replace("  ", " ") if git else ""
     what = f"its code {planned.experiment.code[:12]} is gone: {why}; {kept}; last seen in {seen}"
-    raise NotReady(f"{found.run_id} cannot be replayed: {what}", legal="code=here runs today's", command=fetch)
+    raise NotReady(f"{stored.run_id} cannot be replayed: {what}", legal="code=here runs today's", command=fetch)
 
 
 def _agrees(files: Mapping[str, bytes], planned: RunPlan) -> bool:
@@ -63,21 +70,24 @@ def _agrees(files: Mapping[str, bytes], planned: RunPlan) -> bool:
     return (bundle.code_hash(files), bundle.lock_hash(files)) == wanted
 
 
-def _committed(root: Path, found: StoredRun) -> dict[str, bytes]:
+def _committed(root: Path, stored: StoredRun) -> dict[str, bytes]:
     """The bundle of the run's commit with its patch applied."""
-    git = found.plan.provenance.git
+    git = stored.plan.provenance.git
     if git is None:
         raise NotReady("it was made outside git")
     with _worktree(root, git.commit) as top:
         if git.patch_sha256 is not None:
-            if not found.folder.patch.exists():
+            if not stored.folder.patch.exists():
                 raise NotReady("its changes.patch is gone")
-            applied = run_git(top, "apply", "--binary", "--whitespace=nowarn", str(found.folder.patch.resolve()))
+            applied = repository.run(
+                top, "apply", "--binary", "--whitespace=nowarn", str(stored.folder.patch.resolve())
+            )
             if applied.returncode:
                 raise NotReady("its changes.patch does not apply")
-        project = top / run_git(root, "rev-parse", "--show-prefix").stdout.strip()
+        project = top / repository.run(root, "rev-parse", "--show-prefix").stdout.strip()
         with tempfile.TemporaryDirectory() as out:
-            command = [sys.executable, "-P", "-c", COLLECT, str(project), out]
+            program = stored.plan.experiment.program
+            command = [sys.executable, "-P", "-c", COLLECT, str(project), out, program]
             environment = {"PYTHONPATH": str(project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
             try:
                 done = subprocess.run(
@@ -99,59 +109,51 @@ def _worktree(root: Path, commit: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         top = Path(scratch, "worktree")
-        done = run_git(root, "worktree", "add", "--quiet", "--detach", str(top), commit)
+        done = repository.run(root, "worktree", "add", "--quiet", "--detach", str(top), commit)
         if done.returncode:
             raise NotReady(f"commit {commit[:12]} is not in this repository")
         try:
             yield top
         finally:
-            run_git(root, "worktree", "remove", "--force", str(top))
+            repository.run(root, "worktree", "remove", "--force", str(top))
 
 
-def run_git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = ["git", "-C", str(root), "-c", "core.hooksPath=/dev/null", *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(command, 127, "", "no git")
-
-
-def libraries(root: Path, found: StoredRun) -> None:
+def libraries(root: Path, stored: StoredRun) -> None:
     """Refuse where the environment here was made from another lock than the plan's.
 
     Raises:
         NotReady: as it says.
     """
-    planned = found.plan
-    here = bundle.lock_hash({bundle.LOCK: (root / bundle.LOCK).read_bytes()})
+    planned = stored.plan
+    here = atomic.sha256(bundle.lock(root, planned.experiment.program))
     if here != planned.experiment.lock:
         git = planned.provenance.git
         what = f"its lock {planned.experiment.lock[:12]} is not this project's {here[:12]}"
         seen = f"last seen in commit {git.commit[:12]}" if git else "last seen in no commit"
         raise NotReady(
-            f"{found.run_id} cannot be replayed: {what}; {seen}",
+            f"{stored.run_id} cannot be replayed: {what}; {seen}",
             legal="lock=here takes today's; mode.runner=container with that run's image",
             command=f"git checkout {git.commit[:12]} && make venv" if git else "",
         )
 
 
-def image(root: Path, found: StoredRun) -> tuple[str, str]:
+def image(root: Path, stored: StoredRun) -> tuple[str, str]:
     """Name and id of the image that the plan names, or of today's where it names none and the lock is the same.
 
     Raises:
         NotReady: the engine does not have it, or there is none.
     """
-    place = found.plan.placement
+    placement = stored.plan.placement
     if (why := engine.missing()) is not None:
-        raise NotReady(f"{found.run_id} cannot be replayed in a container: {why}", legal="mode.runner=process")
-    name = place.image if place.image and place.cloud is None else engine.image_name(root)
+        raise NotReady(f"{stored.run_id} cannot be replayed in a container: {why}", legal="mode.runner=process")
+    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root)
     known = engine.image_id(name)
     if known is not None:
         return name, known
     same = name == engine.image_name(root)
-    seen = f"; last seen by {found.run_id} as {place.image_id}" if place.image else ""
+    seen = f"; last seen by {stored.run_id} as {placement.image_id}" if placement.image else ""
     raise NotReady(
-        f"{found.run_id} cannot be replayed in a container: the image {name} is gone{seen}",
+        f"{stored.run_id} cannot be replayed in a container: the image {name} is gone{seen}",
         legal="mode.runner=process",
         command="make base-image image" if same else "git checkout that run's commit && make base-image image",
     )

@@ -1,31 +1,32 @@
-"""Going on with a run that was stopped or failed: its own plan, its own code, its newest checkpoint, in a new run."""
+"""Resume a run that was stopped or failed: its own plan, its own code, its newest checkpoint, in a new run."""
 
 import json
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from harness.contract import bundle
+from harness.contract import bundle, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
 from harness.runs.run_folder import RunFolder, named
-from programs.cifar10.settings import Training
+from harness.settings.command_line import typed_settings
+from harness.settings.schema import Config
 
-FIXED = {field.name for field in fields(Training)} | {"scale", "experiment"}
+FIXED = {"scale", "experiment", "program"}  # beside the program's own settings
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """The run to go on with: its folder, its plan, and the code that it trained with, by path in the bundle."""
+    """The run to resume: its folder, its plan, and the code that it trained with, by path in the bundle."""
 
     run: RunFolder
     plan: RunPlan
     files: dict[str, bytes]
 
     @property
-    def training(self) -> Training:
-        """The settings that it trains with."""
-        return Training(**self.plan.experiment.config)  # type: ignore[arg-type]  # checked when the plan was made
+    def training(self) -> Any:
+        """The settings that it trains with, checked when the plan was made."""
+        return program.load(self.plan.experiment.program).settings(**self.plan.experiment.config)
 
     def check_data(self, found: DatasetId) -> None:
         """Refuse other data than the run trains on.
@@ -43,23 +44,23 @@ class Earlier:
             )
 
 
-def refuse_settings(name: str) -> None:
-    """A run goes on with its own settings.
+def refuse_settings(name: str, settings: Config) -> None:
+    """A run is resumed with its own settings.
 
     Raises:
         SettingError: settings of the training were typed beside `resume`.
     """
-    typed = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
-    if changed := sorted(typed & FIXED):
+    fixed = FIXED | {field.name for field in fields(settings.training)}
+    if changed := sorted(typed_settings() & fixed):
         raise SettingError(
-            f"resume={name} takes {', '.join(changed)} from the run: a training goes on as it began",
+            f"resume={name} takes {', '.join(changed)} from the run: a training resumes with its own settings",
             legal="mode, comet and folders beside resume",
             command=f"python src/train.py resume={name}",
         )
 
 
 def find(runs: Path, name: str, lock_hash: str) -> Earlier:
-    """The run of that id or folder, if it can go on here. `lock_hash` is the sha256 of the training lock in use.
+    """The run of that id or folder, if it can be resumed here. `lock_hash` is the sha256 of the training lock in use.
 
     Raises:
         NotReady: there is no such run, it has completed, left no checkpoint, or was made for another lock.

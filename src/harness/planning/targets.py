@@ -1,4 +1,4 @@
-"""Choosing where the worker runs."""
+"""Choose the compute target that settings ask for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from harness.provenance.repository import GitState
 from harness.settings.schema import Cloud, Config
 
 
-class Place(Protocol):
+class Target(Protocol):
     """Where a run can happen; `placement` is what the plan says of it."""
 
     @property
@@ -24,8 +24,8 @@ class Place(Protocol):
         """Do what comes before the run folder: after this, the runner can start."""
 
 
-def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Place:
-    """The place that the settings ask for. In a dry run nothing is started or built.
+def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Target:
+    """The target that the settings ask for. In a dry run nothing is started or built.
 
     Raises:
         SettingError, NotReady: it is not ready.
@@ -35,4 +35,4 @@ def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Pla
 
         return preflight.check(settings, state, say)
     placement = local.choose(settings.mode, say, settings.dry_run)
-    return local.Here(placement, None if settings.dry_run else local.runner(placement))
+    return local.LocalTarget(placement, None if settings.dry_run else local.runner(placement))

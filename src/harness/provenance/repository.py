@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,22 +87,30 @@ def _secret(path: Path, name: str) -> bool:
     return bool(SECRET_TEXT.search(content)) or any(secret in content for secret in secrets())
 
 
-def _git(root: Path, *arguments: str, env: dict[str, str] | None = None, stdin: bytes | None = None) -> bytes:
+def run(root: Path, *arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """One git command, as text; return code 127 where there is no git. The project's own hooks do not run."""
+    done = _run(root, arguments, stdin.encode(), environment)
+    output, errors = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, output, errors)
+
+
+def _git(root: Path, *arguments: str, env: dict[str, str] | None = None, stdin: bytes = b"") -> bytes:
     """What git prints; empty where it fails, which each caller reads as "not known"."""
-    command = ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments]
-    done = subprocess.run(
-        command, input=stdin or b"", capture_output=True, env={**os.environ, **(env or {})}, check=False
-    )
+    done = _run(root, arguments, stdin, env or {})
     return done.stdout if done.returncode == 0 else b""
 
 
-from typing import TYPE_CHECKING
+def _run(
+    root: Path, arguments: Sequence[str], stdin: bytes, environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[bytes]":
+    command = ["git", "-C", str(root), "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    try:
+        return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, b"", b"no git")
 
-if TYPE_CHECKING:
-    from harness.contract.plan import Git
 
-
-def commit_in_words(git: "Git | None") -> str:
+def commit_in_words(git: Git | None) -> str:
     """A commit in words."""
     if git is None:
         return "unknown (not a git repository)"

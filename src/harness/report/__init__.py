@@ -1,1 +1,1 @@
-"""All runs in one HTML file: `rows` makes plain columns of them, `page` the file, `serve` shows it while runs go on."""
+"""All runs in one HTML page: rows and columns of any program's runs, the page, and a server while runs train."""

@@ -15,14 +15,14 @@ SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js
 
 
 def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> str:
-    """The whole page. A live one asks its server for news; any other may reach nothing, and its policy says so."""
+    """Build the whole page. A live one asks its server for news; any other may reach nothing, as its policy says."""
     from plotly.offline import get_plotlyjs
 
-    made = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    created = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     parts = {
         "CONNECT": "'self'" if live else "'none'",
         "STYLE": _text("style.css"),
-        "DATA": embedded({**table, "live": live, "made": made}),
+        "DATA": embedded({**table, "live": live, "created": created}),
         "PLOTLY": starting(get_plotlyjs()).replace("</script", "<\\/script"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
     }

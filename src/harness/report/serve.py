@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract.errors import NotReady, SettingError
-from harness.report import page, rows
+from harness.report import page
+from harness.report.rows import Row, row_of
+from harness.report.table import Differences, build
 from harness.runs import stored
 from harness.runs.run_folder import RunFolder
 
 LOOPBACK = "127.0.0.1"
 WATCHED = ("plan.json", "record.json", "metrics.csv", "verdict.json")
-Differences = Callable[[str, str], list[str]]
-Seen = tuple[tuple[int, int], ...]  # (mtime in ns, size) of each of them
+Stamps = tuple[tuple[int, int], ...]  # (mtime in ns, size) of each of them
 
 
 class Source:
@@ -24,37 +25,37 @@ class Source:
 
     def __init__(self, runs: Path, differences: Differences | None = None) -> None:
         self.runs, self.differences = runs, differences
-        self._known: dict[Path, tuple[Seen, rows.Kept | str]] = {}
+        self._known: dict[Path, tuple[Stamps, Row | str]] = {}
         self._lock = threading.Lock()
 
     def table(self) -> dict[str, Any]:
-        """As `rows.table`."""
+        """As `table.build`."""
         with self._lock:
             known = {}
             for path in sorted(each.parent for each in self.runs.glob("*/plan.json")):
-                seen = tuple(_stamp(path / name) for name in WATCHED)
+                stamps = tuple(_stamp(path / name) for name in WATCHED)
                 before = self._known.get(path)
-                known[path] = before if before and before[0] == seen else (seen, _read(path))
+                known[path] = before if before and before[0] == stamps else (stamps, _read(path))
             self._known = known
-        found = [each for _, each in known.values()]
-        return rows.table(
-            [each for each in found if isinstance(each, rows.Kept)],
-            [each for each in found if isinstance(each, str)],
+        results = [result for _, result in known.values()]
+        return build(
+            [result for result in results if isinstance(result, Row)],
+            [result for result in results if isinstance(result, str)],
             self.differences,
         )
 
 
 def _stamp(path: Path) -> tuple[int, int]:
     try:
-        found = path.stat()
-        return found.st_mtime_ns, found.st_size
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
     except OSError:
         return 0, 0
 
 
-def _read(path: Path) -> rows.Kept | str:
+def _read(path: Path) -> Row | str:
     try:
-        return rows.kept(stored.read(RunFolder(path)))
+        return row_of(stored.read(RunFolder(path)))
     except NotReady as error:
         return error.what
 
@@ -109,24 +110,24 @@ def server(runs: Path, port: int, differences: Differences | None = None) -> Thr
     """
     handler = type("Bound", (Handler,), {"source": Source(runs, differences), "hosts": ()})
     try:
-        made = ThreadingHTTPServer((LOOPBACK, port), handler)
+        bound = ThreadingHTTPServer((LOOPBACK, port), handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingError(
             f"port={port}: {reason}", legal="a free port, or 0 for any", command="python src/report.py serve port=0"
         ) from error
-    made.daemon_threads = True
-    handler.hosts = (f"{LOOPBACK}:{made.server_port}", f"localhost:{made.server_port}")  # type: ignore[attr-defined]
-    return made
+    bound.daemon_threads = True
+    handler.hosts = (f"{LOOPBACK}:{bound.server_port}", f"localhost:{bound.server_port}")  # type: ignore[attr-defined]
+    return bound
 
 
 def forever(runs: Path, port: int, say: Callable[[str], None], differences: Differences | None = None) -> None:
     """Serve until Ctrl-C."""
-    made = server(runs, port, differences)
+    bound = server(runs, port, differences)
     try:
-        say(f"report    http://{LOOPBACK}:{made.server_port}/ (Ctrl-C ends it)")
-        made.serve_forever(poll_interval=0.2)
+        say(f"report    http://{LOOPBACK}:{bound.server_port}/ (Ctrl-C ends it)")
+        bound.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
         say("ended")
     finally:
-        made.server_close()
+        bound.server_close()

@@ -1,18 +1,17 @@
-"""The two folders of a run, and every name in them."""
+"""The folder of a run and every name in it; the one door through which plans and records are read and written."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from harness.contract import atomic
-from harness.contract import bundle
-from harness.contract.errors import NotReady
-from harness.contract.plan import RunPlan
-from harness.contract.plan import dumps
-from harness.contract.plan import from_json
-from pathlib import Path
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from harness.contract import atomic, bundle
+from harness.contract.errors import NotReady
+from harness.contract.plan import RunPlan, dumps, from_json
+from harness.contract.record import RunRecord
+from harness.runs import schema1
 
 RESERVE = 2**18  # bytes: more than a record and the end of a log take
 
@@ -48,10 +47,6 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
-    def model(self) -> Path:
-        return self.path / "model.keras"
-
-    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
@@ -59,10 +54,6 @@ class RunFolder:
     def curve(self) -> Path:
         """Without its ending: .png and .svg."""
         return self.path / "learning_curve"
-
-    @property
-    def worst(self) -> Path:
-        return self.path / "worst_images.png"
 
     @property
     def comet(self) -> Path:
@@ -74,7 +65,7 @@ class RunFolder:
 
     @property
     def job(self) -> Path:
-        """Scratch while the run goes on; what is worth keeping is moved out of it at the end."""
+        """Scratch space of the running job; its outputs are moved out at the end."""
         return self.path / "job"
 
     @property
@@ -88,13 +79,13 @@ class RunFolder:
         return self.job / "ended.json"
 
     @property
-    def original(self) -> Path:
-        """Of a replay: plan, record and curve of the run that it is held against, by the names of a run folder."""
+    def baseline(self) -> Path:
+        """Of a replay: plan, record and metrics of its baseline, by the names of a run folder."""
         return self.path / "original"
 
     @property
     def verdict(self) -> Path:
-        """Of a replay: whether it came to the same."""
+        """Of a replay: how it compares with its baseline."""
         return self.path / "verdict.json"
 
     @property
@@ -102,13 +93,40 @@ class RunFolder:
         """Disk blocks held back, so that a full disk can still be recorded."""
         return self.path / ".reserve"
 
+    def model(self, plan: RunPlan | RunRecord) -> Path:
+        """The trained model, under the name that the plan describes."""
+        return self.path / plan.description.model
+
     def planned(self) -> RunPlan:
         """The plan.
 
         Raises:
             OSError, ValueError: it cannot be read by this version.
         """
-        return from_json(RunPlan, json.loads(self.plan.read_text()))
+        return read_plan(self.plan)
+
+
+def read_plan(path: Path) -> RunPlan:
+    """A plan of any schema.
+
+    Raises:
+        OSError, ValueError: it cannot be read by this version.
+    """
+    return from_json(RunPlan, schema1.upgrade_plan(json.loads(path.read_text())))
+
+
+def read_record(path: Path) -> RunRecord:
+    """A record of any schema.
+
+    Raises:
+        OSError, ValueError: it cannot be read by this version.
+    """
+    return from_json(RunRecord, schema1.upgrade_record(json.loads(path.read_text())))
+
+
+def plan_text(plan: RunPlan) -> str:
+    """The text of plan.json, in the schema that the plan's worker reads."""
+    return dumps(schema1.downgrade_plan(plan) if plan.schema == schema1.FIRST else plan)
 
 
 def make_writable(runs: Path) -> None:
@@ -140,27 +158,27 @@ def named(runs: Path, name: str) -> RunFolder:
 
 
 def stage(
-    runs: Path, planned: RunPlan, files: Mapping[str, bytes], patch: bytes, checkpoints: Path | None = None
+    runs: Path, plan: RunPlan, files: Mapping[str, bytes], patch: bytes, checkpoints: Path | None = None
 ) -> RunFolder:
     """A new run folder with plan, bundle and patch, complete before it gets its name.
 
-    It gets copies of the states in `checkpoints`, to go on from.
+    It gets copies of the checkpoints in `checkpoints`, to resume from.
 
     Raises:
         NotReady: the disk is full, or the folder exists.
     """
     try:
-        with atomic.folder(runs / planned.run_id) as temporary:
-            new = RunFolder(temporary)
-            bundle.write(files, new.code)
-            for path in (new.plan, new.code / "plan.json"):  # one for people, one that travels
-                path.write_text(dumps(planned))
+        with atomic.folder(runs / plan.run_id) as temporary:
+            run = RunFolder(temporary)
+            bundle.write(files, run.code)
+            for path in (run.plan, run.code / "plan.json"):  # one for people, one that travels
+                path.write_text(plan_text(plan))
             if patch:
-                new.patch.write_bytes(patch)
-            new.checkpoints.mkdir()
-            for state in checkpoints.glob("step-*.ckpt") if checkpoints else ():
-                shutil.copyfile(state, new.checkpoints / state.name)
-            new.reserve.write_bytes(os.urandom(RESERVE))
+                run.patch.write_bytes(patch)
+            run.checkpoints.mkdir()
+            for path in checkpoints.glob("step-*.ckpt") if checkpoints else ():
+                shutil.copyfile(path, run.checkpoints / path.name)
+            run.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
-        raise NotReady(f"{runs / planned.run_id} cannot be written: {error.strerror}", command="df -h .") from error
-    return RunFolder(runs / planned.run_id)
+        raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror}", command="df -h .") from error
+    return RunFolder(runs / plan.run_id)

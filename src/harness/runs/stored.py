@@ -1,24 +1,21 @@
-"""The runs that are there: read back from their folders, finished, failed or still going. Standard library only."""
+"""The runs of a folder, read back: finished, failed or running. Standard library only."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
 from harness.contract.errors import NotReady
-from harness.contract.metrics import Epoch
-from harness.contract.metrics import epochs
+from harness.contract.metrics import Epoch, epochs
 from harness.contract.plan import RunPlan
-from harness.contract.plan import from_json
 from harness.contract.record import RunRecord
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
-from pathlib import Path
-import json
 
-
-UNKNOWN = "going on"  # a run that left no record: it goes on, or its program was killed
+RUNNING = "running"  # the status of a run without a record: it is running, or its program was killed
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as it lies in its folder; `record` is None while it goes on, and where its program was killed."""
+    """A run as its folder holds it; `record` is None while it is running, and where its program was killed."""
 
     folder: RunFolder
     plan: RunPlan
@@ -32,7 +29,12 @@ class StoredRun:
     @property
     def status(self) -> str:
         """As the record says."""
-        return self.record.status if self.record else UNKNOWN
+        return self.record.status if self.record else RUNNING
+
+    @property
+    def model(self) -> Path:
+        """The trained model, where there is one."""
+        return self.folder.model(self.plan)
 
 
 def read(run: RunFolder) -> StoredRun:
@@ -42,7 +44,7 @@ def read(run: RunFolder) -> StoredRun:
         NotReady: its files cannot be read by this version.
     """
     try:
-        record = from_json(RunRecord, json.loads(run.record.read_text())) if run.record.exists() else None
+        record = run_folder.read_record(run.record) if run.record.exists() else None
         return StoredRun(run, run.planned(), record, epochs(run.metrics))
     except (OSError, ValueError) as error:
         raise NotReady(f"{run.path} cannot be read by this version: {error}", legal="a run's folder") from error
@@ -50,13 +52,13 @@ def read(run: RunFolder) -> StoredRun:
 
 def everything(runs: Path) -> tuple[list[StoredRun], list[str]]:
     """All runs of a folder, oldest first, and a line for each one that cannot be read."""
-    found, unreadable = [], []
+    readable, unreadable = [], []
     for path in sorted(runs.glob("*/plan.json")):
         try:
-            found.append(read(RunFolder(path.parent)))
+            readable.append(read(RunFolder(path.parent)))
         except NotReady as error:
             unreadable.append(error.what)
-    return found, unreadable
+    return readable, unreadable
 
 
 def named(runs: Path, name: str) -> StoredRun:

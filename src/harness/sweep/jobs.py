@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from harness import console
 from harness.cloud import runner
-from harness.cloud.preflight import Away, agree, cost
+from harness.cloud.preflight import SageMakerTarget, agree, cost
 from harness.contract.errors import HarnessError, RunFailed
 from harness.finish import summary
 from harness.launch import collect, listener
@@ -90,7 +90,7 @@ def burst(
             say(line)
 
     made = [draft.make(shared(each, share), once, name) for each, name in zip(sweep, begun, strict=True)]
-    places = [each.place for each in made if isinstance(each.place, Away)]
+    places = [each.place for each in made if isinstance(each.place, SageMakerTarget)]
     if made:
         places[0].try_here(made[0].plan, made[0].files, made[0].data)
         say(f"sweep     {len(made)} jobs; {_cap(sweep[0], places, share)}")
@@ -134,7 +134,7 @@ def shared(settings: Config, jobs: int) -> Config:
     return replace(settings, mode=replace(mode, max_usd=mode.max_usd / jobs))
 
 
-def _cap(settings: Config, places: list[Away], share: int) -> str:
+def _cap(settings: Config, places: list[SageMakerTarget], share: int) -> str:
     mode = settings.mode
     assert isinstance(mode, Cloud)
     most = [place.budget.most for place in places]

@@ -1,4 +1,4 @@
-"""Weights on disk: the finished model, and the states that a training resumes from."""
+"""Checkpoints on disk, and digests of weights."""
 
 import hashlib
 import io
@@ -15,16 +15,22 @@ from harness.contract.errors import NotReady
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
 SHORT = 16  # hex digits that tell two tensors, or two epochs, apart
+
 Array = np.ndarray[Any, Any]
 
 
 def digest(weights: Mapping[str, Array]) -> str:
     """sha256 (hex) over weights by path, sorted: path, shape, dtype, bytes (little-endian)."""
-    found = hashlib.sha256()
+    total = hashlib.sha256()
     for path, array in sorted(weights.items()):
-        found.update(f"{path} {list(array.shape)} {array.dtype}\n".encode())
-        found.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return found.hexdigest()
+        total.update(f"{path} {list(array.shape)} {array.dtype}\n".encode())
+        total.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return total.hexdigest()
+
+
+def tensor_digests(weights: Mapping[str, Array]) -> tuple[tuple[str, ...], ...]:
+    """(path, first 16 digits of its digest) of each array, in the order of the mapping."""
+    return tuple((path, digest({path: array})[:SHORT]) for path, array in weights.items())
 
 
 @dataclass(frozen=True)
@@ -32,18 +38,17 @@ class Checkpoint:
     """A training between two steps.
 
     `step` counts the steps done. `arrays` holds everything that a step reads and writes: weights, moving statistics,
-    momentum, sums of the current epoch. `epochs` are the reports of the epochs done. All else follows from
-    (seed, step).
+    momentum, sums of the current epoch. `epochs` are the rows of the epochs done. All else follows from settings,
+    data and step.
     """
 
-    plan_id: str
-    seed: int
+    experiment_id: str
     step: int
     epochs: list[dict[str, Any]]
     arrays: dict[str, Array]
 
 
-def write(folder: Path, state: Checkpoint) -> Path:
+def write(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write `step-<step>.ckpt`, whole or not at all, and remove all but the newest two.
 
     The file is its own digest (sha256, hex) and a newline, one line of JSON, then NumPy's npz.
@@ -51,11 +56,11 @@ def write(folder: Path, state: Checkpoint) -> Path:
     Raises:
         OSError: as the file system says; older checkpoints are untouched.
     """
-    head = {"plan_id": state.plan_id, "seed": state.seed, "step": state.step, "epochs": state.epochs}
+    head = {"experiment_id": checkpoint.experiment_id, "step": checkpoint.step, "epochs": checkpoint.epochs}
     arrays = io.BytesIO()
-    np.savez(arrays, allow_pickle=False, **state.arrays)
+    np.savez(arrays, allow_pickle=False, **checkpoint.arrays)
     body = json.dumps(head).encode() + b"\n" + arrays.getvalue()
-    path = folder / f"step-{state.step:09d}.ckpt"
+    path = folder / f"step-{checkpoint.step:09d}.ckpt"
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     for old in _newest_first(folder)[KEEP:]:
@@ -63,23 +68,23 @@ def write(folder: Path, state: Checkpoint) -> Path:
     return path
 
 
-def load_latest(folder: Path, plan_id: str, note: Callable[[str], None]) -> Checkpoint | None:
+def load_latest(folder: Path, experiment_id: str, note: Callable[[str], None]) -> Checkpoint | None:
     """The newest whole checkpoint, or None. Each one that is torn or altered is skipped with one `note`.
 
     Raises:
-        NotReady: the checkpoint is another plan's.
+        NotReady: the checkpoint belongs to another experiment.
     """
     for path in _newest_first(folder):
-        state = _read(path)
-        if state is None:
+        checkpoint = _read(path)
+        if checkpoint is None:
             note(f"{path.name} is torn or altered: skipped")
-        elif state.plan_id != plan_id:
+        elif checkpoint.experiment_id != experiment_id:
             raise NotReady(
-                f"{path} belongs to experiment {state.plan_id[:8]}, not to {plan_id[:8]}",
+                f"{path} belongs to experiment {checkpoint.experiment_id[:8]}, not to {experiment_id[:8]}",
                 legal="an empty folder, or this experiment's own",
             )
         else:
-            return state
+            return checkpoint
     return None
 
 
@@ -88,8 +93,8 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Checkpoint | None:
-    digest, _, body = path.read_bytes().partition(b"\n")
-    if digest != hashlib.sha256(body).hexdigest().encode():
+    expected, _, body = path.read_bytes().partition(b"\n")
+    if expected != hashlib.sha256(body).hexdigest().encode():
         return None
     head, _, arrays = body.partition(b"\n")
     with np.load(io.BytesIO(arrays), allow_pickle=False) as archive:

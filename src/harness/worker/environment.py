@@ -12,15 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-SETTINGS = (
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-    "ONEDNN_MAX_CPU_ISA",
-    "NVIDIA_TF32_OVERRIDE",
-    "TF_CUDNN_USE_FRONTEND",
-)
-BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
+from harness.contract.program import Runtime
+from harness.contract.record import BITS
 
 
 def cores() -> int:
@@ -28,19 +21,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> dict[str, Any]:
+def describe(runtime: Runtime, threads: int, lock: Path, gpus: list[str]) -> dict[str, Any]:
     """Everything above as JSON values.
 
     Args:
-        threads: the number that `configure` was given.
+        runtime: the framework, configured.
+        threads: the number that it was configured with.
         lock: the training lock that the environment should have been installed from.
-        gpus: names of the accelerators that TensorFlow sees.
-        deterministic: whether op determinism is on.
+        gpus: the accelerators that the framework sees.
     """
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE))
     installed = {name: _version(name) for name in locked}
     cpu, flags = processor()
-    found: dict[str, Any] = {
+    environment: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu,
@@ -48,22 +41,22 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
         "cores": os.cpu_count(),
         "gpus": gpus,
         "threads": threads,
-        "deterministic": deterministic,
-        "settings": {name: os.environ.get(name) for name in SETTINGS},
-        "tensorflow": installed["tensorflow"],
+        "deterministic": runtime.deterministic,
+        "settings": {name: os.environ.get(name) for name in runtime.variables},
+        "framework": f"{runtime.package} {_version(runtime.package)}" if runtime.package else None,
         "packages": installed,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),
         "lock_differences": sorted(name for name, version in locked.items() if installed[name] not in (version, None)),
     }
-    bits = json.dumps({name: found[name] for name in BITS}, sort_keys=True)
-    return {**found, "fingerprint": hashlib.sha256(bits.encode()).hexdigest()}
+    bits = json.dumps({name: environment[name] for name in BITS}, sort_keys=True)
+    return {**environment, "fingerprint": hashlib.sha256(bits.encode()).hexdigest()}
 
 
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None  # a marker excludes it here, or it is missing; TensorFlow's import tells
+        return None  # a marker excludes it here, or it is missing; the framework's import tells
 
 
 def processor() -> tuple[str | None, list[str] | None]:

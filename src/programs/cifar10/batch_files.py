@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contract.errors import DataError
+from harness.contract.identity import FETCH
 
-FETCH = "python src/fetch.py"
 UINT8 = ((b"u1", b"|u1"), (3, b"|", None, None, None, -1, -1, 0))  # numpy's dtype arguments and state, version 3
 TUPLES = 64  # a batch has 5; a hash of tuples nested a million deep would overflow the stack
 OPCODES = (  # each is read by the function of its name in the standard library's own unpickler
@@ -180,9 +180,3 @@ def batch(content: mmap.mmap, name: str, classes: int) -> tuple[npt.NDArray[np.u
 def nhwc(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """[n, 3072], all red first, as a view [n, 32, 32, 3]."""
     return pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-
-
-BATCHES = "cifar-10-batches-py"
-TRAIN = tuple(f"{BATCHES}/data_batch_{number}" for number in range(1, 6))
-TEST, META = f"{BATCHES}/test_batch", f"{BATCHES}/batches.meta"
-NAMES = (META, *TRAIN, TEST)

@@ -13,7 +13,7 @@ from harness.contract.errors import DataError, SettingError
 from harness.contract.identity import FETCH, compare, file_id, names_in
 from harness.contract.plan import DatasetId, FileId
 from programs.cifar10 import batch_files
-from programs.cifar10.batch_files import META, TEST, TRAIN
+from programs.cifar10.files import META, TEST, TRAIN
 
 SPLIT = 0x5B117  # purpose of the numbers that hold out validation images; no other purpose uses it
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from harness.contract.errors import SettingError
 from harness.contract.rules import Rule, in_range, one_of
 
 DEPTHS = range(8, 1203, 6)  # 6n+2; He et al. 2015 go from n=3 to n=200
@@ -40,3 +41,31 @@ class Training:
     num_data_batches: Annotated[int, in_range(1, 5)]
     validation_images: Annotated[int, in_range(1)]
     seed: Annotated[int, in_range(0, 2**32 - 1)]
+
+
+def check(settings: Training, workers: int) -> None:
+    """Refuse settings that do not go together.
+
+    Raises:
+        SettingError: names both settings.
+    """
+    command = "python src/train.py"
+    if settings.batch_size % workers:
+        raise SettingError(
+            f"batch_size={settings.batch_size} does not go into mode.instance_count={workers} equal parts",
+            legal=f"multiples of {workers}",
+            command=f"{command} batch_size={workers * max(1, settings.batch_size // workers)}",
+        )
+    if settings.xla and workers > 1:
+        raise SettingError(
+            f"xla=true cannot compile a step that mode.instance_count={workers} workers share",
+            legal="xla=false, or one instance",
+            command=f"{command} xla=false",
+        )
+    for name in ("warmup_epochs", "small_epochs"):
+        if getattr(settings, name) > settings.epochs:
+            raise SettingError(
+                f"{name}={getattr(settings, name)} is longer than epochs={settings.epochs}",
+                legal=f"0 to {settings.epochs}",
+                command=f"{command} epochs={settings.epochs} {name}={settings.epochs / 10:g}",
+            )

@@ -23,14 +23,14 @@ COUNTS = (7, 5, 5, 5, 1, 4)  # images in the five training batches and the test 
 
 def small(folder: Path) -> Path:
     """A data folder of 27 images of noise, whose batches have different lengths."""
-    (folder / batch_files.BATCHES).mkdir(parents=True)
-    for number, (path, count) in enumerate(zip((*batch_files.TRAIN, batch_files.TEST), COUNTS, strict=True)):
+    (folder / files.BATCHES).mkdir(parents=True)
+    for number, (path, count) in enumerate(zip((*files.TRAIN, files.TEST), COUNTS, strict=True)):
         random = np.random.default_rng(number)
         pixels = random.integers(0, 256, (count, 3072), np.uint8)
         labels = random.integers(0, 10, count).tolist()
         names = [f"image_{index}.png" for index in range(count)]
         (folder / path).write_bytes(sample.batch_file("a batch", labels, pixels, names))
-    (folder / batch_files.META).write_bytes(sample.meta_file(5, sample.CLASSES))
+    (folder / files.META).write_bytes(sample.meta_file(5, sample.CLASSES))
     return folder
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_batch_is_named_by_verify_and_by_load_used_or_not(folder: Path
     expected = identity.identify(folder, "mine")
     identity.verify(folder, expected)
     harm, words = DAMAGES[damage]
-    harm(folder / batch_files.TRAIN[1])
+    harm(folder / files.TRAIN[1])
     for check in (
         lambda: identity.verify(folder, expected),
         lambda: load(folder, num_data_batches=batches, validation_images=1, expected=expected),
@@ -145,13 +145,13 @@ def test_every_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "open", counted)
     load(folder, num_data_batches=2, expected=expected)
-    assert sorted(opened) == sorted(batch_files.NAMES)
+    assert sorted(opened) == sorted(files.NAMES)
 
 
 def test_images_are_those_that_python_unpickles_red_first_and_in_order(folder: Path) -> None:
     data = load(folder, validation_images=0)
     pixels, labels = [], list[int]()
-    for path in batch_files.TRAIN:
+    for path in files.TRAIN:
         content = pickle.loads((folder / path).read_bytes(), encoding="bytes")
         pixels.append(content[b"data"])
         labels += content[b"labels"]
@@ -189,14 +189,14 @@ def test_a_pickle_that_calls_os_system_is_refused_and_does_not_run(folder: Path,
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, (f"touch {folder / 'ran'}",)
 
-    (folder / batch_files.TRAIN[0]).write_bytes(pickle.dumps({b"data": Evil()}, protocol))
+    (folder / files.TRAIN[0]).write_bytes(pickle.dumps({b"data": Evil()}, protocol))
     with pytest.raises(DataError, match="data_batch_1"):
         load(folder)
     assert not (folder / "ran").exists()
 
 
 def test_the_refusal_names_what_the_pickle_wanted(folder: Path) -> None:
-    (folder / batch_files.TRAIN[0]).write_bytes(b"\x80\x02cposix\nsystem\nU\x04true\x85R.")
+    (folder / files.TRAIN[0]).write_bytes(b"\x80\x02cposix\nsystem\nU\x04true\x85R.")
     with pytest.raises(DataError, match=r"data_batch_1 is refused: it names posix\.system, .*was not run"):
         load(folder)
 
@@ -230,7 +230,7 @@ BAD_BATCHES = {
 @pytest.mark.parametrize("what", BAD_BATCHES)
 def test_a_file_that_is_no_batch_is_refused_in_one_line(folder: Path, what: str) -> None:
     content, words = BAD_BATCHES[what]
-    (folder / batch_files.TRAIN[0]).write_bytes(content)
+    (folder / files.TRAIN[0]).write_bytes(content)
     if words is None:  # harmless, only wasteful to some readers
         assert len(load(folder, num_data_batches=1, validation_images=0).train_images) == 2
         return
@@ -242,7 +242,7 @@ def test_a_file_that_is_no_batch_is_refused_in_one_line(folder: Path, what: str)
 def test_no_change_of_a_byte_makes_anything_but_images_or_a_refusal(folder: Path) -> None:
     good = batch()
     spots = [i for i in range(len(good)) if not 400 < i < len(good) - 50]  # the pixels between are free anyway
-    (folder / batch_files.TRAIN[0]).write_bytes(good)
+    (folder / files.TRAIN[0]).write_bytes(good)
     assert len(load(folder, num_data_batches=1, validation_images=0).train_images) == 2
     refused = 0
     for spot in spots:
@@ -267,7 +267,7 @@ def memory(content: bytes) -> mmap.mmap:
 
 @pytest.mark.parametrize("classes", [(), ("cat", "cat"), ("cat", "")])
 def test_class_names_that_are_absent_or_the_same_are_refused(folder: Path, classes: tuple[str, ...]) -> None:
-    (folder / batch_files.META).write_bytes(sample.meta_file(5, classes))
+    (folder / files.META).write_bytes(sample.meta_file(5, classes))
     with pytest.raises(DataError, match=r"batches\.meta: label_names is not a list of different names"):
         load(folder)
 
@@ -292,23 +292,23 @@ def test_real_cifar10_loads_within_its_memory(cifar10: Path | None) -> None:
 
 def test_a_folder_linked_file_by_file_is_the_same_data(folder: Path, tmp_path: Path) -> None:
     links = tmp_path / "links"
-    (links / batch_files.BATCHES).mkdir(parents=True)
-    for name in batch_files.NAMES:
+    (links / files.BATCHES).mkdir(parents=True)
+    for name in files.NAMES:
         (links / name).symlink_to(folder / name)
     expected = identity.identify(folder, "mine")
     assert identity.identify(links, "mine") == expected
     assert np.array_equal(load(links, expected=expected).train_images, load(folder).train_images)
-    (folder / batch_files.TEST).unlink()
+    (folder / files.TEST).unlink()
     with pytest.raises(DataError, match="test_batch cannot be read"):
         identity.verify(links, expected)
 
 
 def test_the_test_batch_alone_is_the_same_and_checked_too(folder: Path) -> None:
     expected = identity.identify(folder, "mine")
-    (folder / batch_files.TRAIN[0]).unlink()
+    (folder / files.TRAIN[0]).unlink()
     images, labels = dataset.load_test(folder, expected)
     data = dataset.load(small(folder.parent / "whole"), 5, 0, 0)
     assert np.array_equal(images, data.test_images) and np.array_equal(labels, data.test_labels)
-    flip(folder / batch_files.TEST)
+    flip(folder / files.TEST)
     with pytest.raises(DataError, match="test_batch is altered"):
         dataset.load_test(folder, expected)

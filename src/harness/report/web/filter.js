@@ -1,7 +1,7 @@
 "use strict";
 // A filter: what a person types, as a function of a row. Read by hand, never evaluated.
 //   or := and ("or" and)*   and := not ("and" not)*   not := "not" not | comparison
-//   comparison := value ((== = != < <= > >= ~) value)* | value ["not"] "in" (value, …)   value := number | "text" | true | null | column | ( or )
+//   comparison := value ((== = != < <= > >= ~) value)* | value ["not"] "in" (value, …)   value := number | number% | "text" | true | null | column | ( or )
 
 class FilterError extends Error {}
 
@@ -10,18 +10,18 @@ const KINDS = { number: "a number", text: "text", bool: "true or false" };
 
 function tokens(text) {
   const found = [];
-  const pattern = /\s+|([A-Za-z_][A-Za-z0-9_.]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|"([^"]*)"|'([^']*)'|(==|!=|<=|>=|&&|\|\||[=<>~!()[\],-])/y;
+  const pattern = /\s+|([A-Za-z_][A-Za-z0-9_.]*)|((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(\s*%)?|"([^"]*)"|'([^']*)'|(==|!=|<=|>=|&&|\|\||[=<>~!()[\],-])/y;
   while (pattern.lastIndex < text.length) {
     const at = pattern.lastIndex, match = pattern.exec(text);
     if (!match) {
       const quote = text[at] === '"' || text[at] === "'";
       throw new FilterError(quote ? `the quote at ${at + 1} is not closed` : `“${text[at]}” at ${at + 1} is not understood`);
     }
-    const [whole, word, number, double, single, sign] = match;
+    const [whole, word, number, percent, double, single, sign] = match;
     if (word !== undefined) {
       const low = word.toLowerCase();
       found.push(["and", "or", "not", "in"].includes(low) ? { kind: "sign", value: low, at } : { kind: "word", value: word, at });
-    } else if (number !== undefined) found.push({ kind: "number", value: Number(number), at });
+    } else if (number !== undefined) found.push({ kind: "number", value: Number(number) / (percent ? 100 : 1), at });
     else if (double !== undefined || single !== undefined) found.push({ kind: "text", value: double ?? single, at });
     else if (sign !== undefined) found.push({ kind: "sign", value: { "&&": "and", "||": "or", "!": "not", "=": "==" }[sign] ?? sign, at });
     else if (!whole) break;
@@ -124,7 +124,9 @@ function parseFilter(text, columns) {
     const column = columns.get(token.value);
     if (!column) {
       const near = [...columns.keys()].map((name) => [distance(name, token.value), name]).sort((x, y) => x[0] - y[0])[0];
-      const hint = near && near[0] <= Math.max(2, token.value.length / 3) ? `; did you mean ${near[1]}?` : "; text needs quotes, column names are listed below";
+      const longer = [...columns.keys()].find((name) => name.endsWith(`_${token.value}`));
+      const meant = near && near[0] <= Math.max(2, token.value.length / 3) ? near[1] : longer;
+      const hint = meant ? `; did you mean ${meant}?` : "; text needs quotes, column names are listed below";
       throw new FilterError(`there is no column ${token.value}${hint}`);
     }
     return { kind: column.kind, name: token.value, get: (row) => column.values[row] ?? null };

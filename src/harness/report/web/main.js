@@ -29,10 +29,12 @@ function compile() {
 function render() {
   document.documentElement.dataset.theme = dark() ? "dark" : "light";
   $("theme").textContent = dark() ? "Light" : "Dark";
-  const { rows, outside } = chosen(data, view, passes), units = unitsOf(data, view, rows), look = style(dark());
-  context = { data, view, units, outside, look, highlighted: highlight(data, view, units, look.palette), width: printing ? 660 : undefined };
+  const { rows, outside } = chosen(data, view, passes), goal = goalOf(data, view), units = unitsOf(data, view, rows), look = style(dark());
+  markBest(data, goal, units);
+  context = { data, view, goal, units, outside, look, highlighted: highlight(data, view, goal, units, look.palette), width: printing ? 660 : undefined };
   const groups = view.grouped ? ` in ${units.length} ${units.length === 1 ? "experiment" : "experiments"}` : "";
   $("count").textContent = `${rows.length} of ${data.count} runs${groups}`;
+  for (const node of document.querySelectorAll(".score")) node.textContent = words(goal.score);
   CHARTS.forEach((chart) => stale.add(chart.id));
   fillChips(context);
   drawSeen();
@@ -80,19 +82,35 @@ function refocus(what, key, index) {
 
 function fillControls() {
   const names = [...data.columns.keys()];
-  $("metric").replaceChildren(...["accuracy", "loss", ...data.metrics].map((name) => make("option", name.replace("_", " "), { value: name })));
+  $("metric").replaceChildren(...[...data.metrics.keys()].map((name) => make("option", words(name), { value: name })));
+  $("curve").replaceChildren(make("option", "of the metric", { value: "" }), ...data.drawn.map((name) => make("option", words(name), { value: name })));
   $("range-column").replaceChildren(...names.filter((name) => data.columns.get(name).kind === "number").map((name) => make("option", name, { value: name })));
-  $("range-column").value = "accuracy";
+  const { metric, score } = goalOf(data, view);
+  $("range-column").value = score;
+  $("filter").placeholder = $("example").textContent = example(metric, score);
   $("column-names").textContent = names.join(", ");
-  $("made").textContent = data.live ? "live" : `as of ${data.made}`;
+  $("made").textContent = data.live ? "live" : `as of ${data.created}`;
   fillVersions(data);
 }
 
+// A filter that these runs can answer.
+function example(metric, score) {
+  const known = data.columns.get(score)?.values.filter((value) => value !== null).sort((a, b) => a - b) ?? [];
+  return known.length ? `${score} ${metric.better === "lower" ? "<" : ">"} ${Number(known[known.length >> 1].toPrecision(2))}` : 'status == "completed"';
+}
+
+// What the address says of columns and metrics that are not here is not said.
+function settle() {
+  if (!data.columns.has(view.sort)) view.sort = "";
+  if (!data.metrics.has(view.metric)) view.metric = "";
+  if (!data.drawn.includes(view.curve)) view.curve = "";
+  $("metric").value = goalOf(data, view).metric.name;
+  $("curve").value = view.curve;
+}
+
 function showView() {
-  if (!data.columns.has(view.sort)) view.sort = "run";
-  if (!["accuracy", "loss", ...data.metrics].includes(view.metric)) view.metric = "accuracy";
+  settle();
   $("filter").value = view.filter;
-  $("metric").value = view.metric;
   $("grouped").checked = view.grouped;
   $("all-columns").checked = view.all;
   if (!compile()) passes = () => true;
@@ -101,9 +119,10 @@ function showView() {
 function replaceData(table) {
   const active = document.activeElement?.dataset?.do, key = document.activeElement?.dataset?.key;
   data = indexed({ ...table, live: true });
-  const metric = $("range-column").value;
+  const column = $("range-column").value;
   fillControls();
-  $("range-column").value = metric;
+  if (data.columns.has(column)) $("range-column").value = column;
+  settle();
   compile();
   render();
   if (active) refocus(active, key, 0);
@@ -119,7 +138,8 @@ async function poll(tag) {
 }
 
 $("filter").addEventListener("input", (event) => { performance.mark("filter"); change({ filter: event.target.value }, true); performance.measure("filtering", "filter"); });
-$("metric").addEventListener("change", (event) => change({ metric: event.target.value }));
+$("metric").addEventListener("change", (event) => { change({ metric: event.target.value, curve: "" }); $("curve").value = ""; $("range-column").value = context.goal.score; });
+$("curve").addEventListener("change", (event) => change({ curve: event.target.value }));
 $("grouped").addEventListener("change", (event) => change({ grouped: event.target.checked }));
 $("all-columns").addEventListener("change", (event) => change({ all: event.target.checked }));
 $("reset").addEventListener("click", () => { view = readView(""); showView(); change({}); });
@@ -129,7 +149,7 @@ $("skip").addEventListener("click", (event) => { event.preventDefault(); $("tabl
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("range").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("range-column").value, axis = axisOf(data, name), of = (id, end) => ($(id).value.trim() === "" ? end : Number($(id).value));
+  const name = $("range-column").value, axis = axisOf(data, name), of = (id, end) => ($(id).value.trim() === "" ? end : amountOf($(id).value));
   const low = of("range-low", axis.low), high = of("range-high", axis.high);
   for (const [id, value] of [["range-low", low], ["range-high", high]]) $(id).toggleAttribute("aria-invalid", !Number.isFinite(value));
   if (Number.isFinite(low) && Number.isFinite(high)) change({ brush: { ...view.brush, [name]: [Math.min(low, high), Math.max(low, high)] } });
@@ -137,8 +157,8 @@ $("range").addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.sort) {
-    const name = button.dataset.sort;
-    change({ sort: name, down: view.sort === name ? !view.down : data.columns.get(name).kind === "number" });
+    const name = button.dataset.sort, order = orderOf(data, view);
+    change({ sort: name, down: order.name === name ? !order.down : data.columns.get(name).kind === "number" && metricOf(data, name)?.better !== "lower" });
     document.querySelector(`[data-sort="${name}"]`).focus({ preventScroll: true });
     return;
   }

@@ -2,7 +2,7 @@
 // The table of units, the chips above it, and the data sets below.
 
 const ROWS = 60; // shown at first
-const FIRST = ["accuracy", "validation_accuracy"], LAST = ["minutes", "usd", "sweep"];
+const LAST = ["minutes", "usd", "sweep"];
 
 function make(tag, text, more = {}) {
   const node = document.createElement(tag);
@@ -12,21 +12,22 @@ function make(tag, text, more = {}) {
 }
 
 function tableColumns(data, view) {
-  const told = (name) => data.columns.has(name) && data.columns.get(name).values.some((value) => value !== null);
+  const known = (name) => data.columns.get(name)?.values.some((value) => value !== null);
   if (view.all) return [...data.columns.keys()].filter((name) => name !== "run" && name !== "replayed");
-  return [...FIRST, ...data.varying.filter((name) => !(view.grouped && name === "seed")), ...LAST].filter(told);
+  const { score, validation, train } = goalOf(data, view), results = [score, validation, train].filter(known).slice(0, 2);
+  return [...results, ...(data.mixed ? ["program"] : []), ...data.varying.filter((name) => !(view.grouped && name === "seed")), ...LAST.filter(known)];
 }
 
 function cell(data, unit, name) {
-  const column = data.columns.get(name), node = make("td", undefined, { class: column.kind === "number" ? "number" : undefined });
+  const column = data.columns.get(name), metric = metricOf(data, name), node = make("td", undefined, { class: column.kind === "number" ? "number" : undefined });
   if (unit.rows.length > 1 && column.kind === "number") {
     const sd = spread(data, unit, name);
-    node.textContent = shown(mean(data, unit, name));
-    if (sd) node.append(make("span", ` ± ${Number(sd.toPrecision(2))}`, { class: "sd" }));
+    node.textContent = formatted(metric, mean(data, unit, name), false);
+    if (sd) node.append(make("span", ` ± ${Number((metric?.share ? 100 * sd : sd).toPrecision(2))}`, { class: "sd" }));
     return node;
   }
   const values = [...new Set(unit.rows.map((row) => data.value(name, row)))];
-  node.textContent = values.length > 1 ? (OWN.has(name) ? "" : `${values.length} values`) : FIRST.includes(name) && values[0] !== null ? values[0].toFixed(4) : shown(values[0]);
+  node.textContent = values.length > 1 ? (OWN.has(name) ? "" : `${values.length} values`) : formatted(metric, values[0], false);
   return node;
 }
 
@@ -35,13 +36,14 @@ function tool(word, what, key, label, pressed) {
 }
 
 function fillTable({ data, view, units }, all) {
-  const names = tableColumns(data, view), table = document.querySelector("#table table");
+  const names = tableColumns(data, view), order = orderOf(data, view), table = document.querySelector("#table table");
   const head = make("tr");
   head.append(make("td", "", { "aria-hidden": "true" }));
   for (const name of ["run", ...names]) {
-    const number = data.columns.get(name).kind === "number", sorted = view.sort === name;
-    const th = make("th", undefined, { scope: "col", class: number ? "number" : undefined, "aria-sort": sorted ? (view.down ? "descending" : "ascending") : "none" });
-    th.append(make("button", `${name === "run" && view.grouped ? "experiment" : name}${sorted ? (view.down ? " ↓" : " ↑") : ""}`, { type: "button", "data-sort": name }));
+    const number = data.columns.get(name).kind === "number", sorted = order.name === name, metric = metricOf(data, name);
+    const th = make("th", undefined, { scope: "col", class: number ? "number" : undefined, "aria-sort": sorted ? (order.down ? "descending" : "ascending") : "none" });
+    th.append(make("button", `${name === "run" && view.grouped ? "experiment" : name}${sorted ? (order.down ? " ↓" : " ↑") : ""}`, { type: "button", "data-sort": name }));
+    if (metric?.unit && !metric.share) th.append(make("span", ` ${metric.unit}`, { class: "unit" }));
     head.append(th);
   }
   table.tHead.replaceChildren(head);
@@ -69,8 +71,8 @@ function fillChips({ data, view }) {
   const chip = (text, what, key, label) => { const item = make("li"); item.append(make("button", `${text} ×`, { type: "button", "data-do": what, "data-key": key, "aria-label": label })); items.push(item); };
   for (const [name, [low, high]] of Object.entries(view.brush)) {
     if (!data.columns.has(name)) continue;
-    const axis = axisOf(data, name), words = axis.words?.filter((_, i) => i >= low && i <= high);
-    const range = words ? words.join(", ") || "none" : `${shown(low)} to ${shown(high)}`;
+    const axis = axisOf(data, name), chosen = axis.words?.filter((_, i) => i >= low && i <= high);
+    const metric = metricOf(data, name), range = chosen ? chosen.join(", ") || "none" : `${formatted(metric, low)} to ${formatted(metric, high)}`;
     chip(`${name}: ${range}`, "unbrush", name, `Remove the range of ${name}: ${range}`);
   }
   for (const run of view.hidden.slice(0, 5)) chip(`hidden ${run}`, "show", run, `Show ${run} again`);

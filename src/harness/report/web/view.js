@@ -1,7 +1,8 @@
 "use strict";
 // What is shown, as a plain object, and as the address's hash: only what differs from the defaults is written.
 
-const DEFAULTS = Object.freeze({ filter: "", sort: "accuracy", down: true, metric: "accuracy", grouped: false, all: false, hidden: [], pinned: [], brush: {} });
+// An empty `sort` is the best run first, an empty `metric` the first of the most frequent program, an empty `curve` the metric's own.
+const DEFAULTS = Object.freeze({ filter: "", sort: "", down: true, metric: "", curve: "", grouped: false, all: false, hidden: [], pinned: [], brush: {} });
 
 function readView(hash) {
   const view = { ...DEFAULTS, hidden: [], pinned: [], brush: {} };
@@ -11,6 +12,7 @@ function readView(hash) {
   const sort = asked.get("sort");
   if (sort) { view.down = sort.startsWith("-"); view.sort = sort.replace(/^-/, ""); }
   view.metric = asked.get("metric") ?? DEFAULTS.metric;
+  view.curve = asked.get("curve") ?? DEFAULTS.curve;
   view.grouped = asked.has("grouped");
   view.all = asked.has("all");
   view.hidden = list("hidden");
@@ -26,8 +28,9 @@ function readView(hash) {
 function writeView(view) {
   const said = new URLSearchParams();
   if (view.filter.trim()) said.set("filter", view.filter);
-  if (view.sort !== DEFAULTS.sort || view.down !== DEFAULTS.down) said.set("sort", (view.down ? "-" : "") + view.sort);
-  if (view.metric !== DEFAULTS.metric) said.set("metric", view.metric);
+  if (view.sort) said.set("sort", (view.down ? "-" : "") + view.sort);
+  if (view.metric) said.set("metric", view.metric);
+  if (view.curve) said.set("curve", view.curve);
   if (view.grouped) said.set("grouped", "1");
   if (view.all) said.set("all", "1");
   if (view.hidden.length) said.set("hidden", view.hidden.join(","));

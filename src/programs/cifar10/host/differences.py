@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contract import identity
-from programs.cifar10 import batch_files, dataset
+from programs.cifar10 import dataset, files
 
 Array = npt.NDArray[Any]
 COMPONENTS = 16
@@ -59,7 +59,7 @@ def between(old: Path, new: Path) -> list[str]:
 
 
 def _train(folder: Path) -> Split:
-    count = sum(name in identity.names_in(folder) for name in batch_files.TRAIN)
+    count = sum(name in identity.names_in(folder) for name in files.TRAIN)
     found = dataset.load(folder, count, 0, seed=0)
     return Split(found.train_images, found.train_labels)
 

@@ -1,10 +1,11 @@
 """CIFAR-10 as it was published, and the bundled sample that stands in for it."""
 
-from harness.contract.plan import DatasetId, FileId
-from programs.cifar10.batch_files import META, TEST, TRAIN
+from pathlib import Path
 
-SAMPLE_NAME = "sample-digits"
-SAMPLE_HASH = "d67b432ef759c9384da8403894ff4606.dir"  # what `sample.write` makes, everywhere
+from harness.contract.plan import DatasetId, FileId
+from harness.contract.program import Published, Sample, Source
+from programs.cifar10.files import META, TEST, TRAIN
+
 CIFAR10 = DatasetId(  # checksums as published; the directory hash follows from them
     name="cifar-10",
     hash="15fc275e5cae3db098ab0f217a684a1f.dir",
@@ -20,15 +21,21 @@ CIFAR10 = DatasetId(  # checksums as published; the directory hash follows from 
         FileId(TEST, "40351d587109b95175f43aff81a1287e", 31035526),
     ),
 )
-
-
-from harness.contract.program import Published
-from programs.cifar10.host import published
-
-OFFICIAL = Published(published.CIFAR10, "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170498071)
-
-
-SAMPLE = (
+OFFICIAL = Published(CIFAR10, "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170498071)
+SAMPLE_NAME = "sample-digits"
+SAMPLE_HASH = "d67b432ef759c9384da8403894ff4606.dir"  # what `sample.write` makes, everywhere
+WARNING = (
     "SAMPLE DATA: bundled drawings of handwritten digits stand in for CIFAR-10; accuracies say nothing about it. "
     "python src/fetch.py tries to get CIFAR-10 and says what it tried"
 )
+
+
+def source() -> Source:
+    """The official archive, and the sample."""
+    return Source(OFFICIAL, Sample(SAMPLE_NAME, SAMPLE_HASH, _write_sample, WARNING))
+
+
+def _write_sample(folder: Path) -> DatasetId:
+    from programs.cifar10.host import sample  # late: it needs NumPy, and most calls never come here
+
+    return sample.write(folder)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from harness.contract import atomic, identity
 from harness.contract.errors import NotReady
 from harness.contract.plan import DatasetId
-from programs.cifar10 import batch_files
+from programs.cifar10 import files
 from programs.cifar10.host import published
 
 CLASSES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -37,16 +37,16 @@ def write(folder: Path) -> DatasetId:
     """
     digits, labels = _digits()
     with atomic.folder(folder) as temporary:
-        (temporary / batch_files.BATCHES).mkdir()
-        for number, path in enumerate(batch_files.TRAIN):
+        (temporary / files.BATCHES).mkdir()
+        for number, path in enumerate(files.TRAIN):
             drawing = np.arange(PER_BATCH) + number * PER_BATCH  # a batch holds nearly every digit once
             batch = _batch(digits, labels, drawing % TRAIN_DIGITS, drawing // TRAIN_DIGITS)
             (temporary / path).write_bytes(batch_file(f"training batch {number + 1} of 5", *batch))
         held = len(digits) - TRAIN_DIGITS
         drawing = np.arange(held * DRAWINGS)
         batch = _batch(digits, labels, TRAIN_DIGITS + drawing % held, drawing // held)
-        (temporary / batch_files.TEST).write_bytes(batch_file("testing batch 1 of 1", *batch))
-        (temporary / batch_files.META).write_bytes(meta_file(PER_BATCH, CLASSES))
+        (temporary / files.TEST).write_bytes(batch_file("testing batch 1 of 1", *batch))
+        (temporary / files.META).write_bytes(meta_file(PER_BATCH, CLASSES))
         shutil.rmtree(folder, ignore_errors=True)
     return identity.identify(folder, published.SAMPLE_NAME, sample=True)
 

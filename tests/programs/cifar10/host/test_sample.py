@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.contract import identity
-from programs.cifar10 import batch_files, dataset
+from programs.cifar10 import files, dataset
 from programs.cifar10.host import published, sample
 
 CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -27,26 +27,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_sample_has_the_hash_that_is_written_down(folder: Path) -> None:
     found = identity.identify(folder, published.SAMPLE_NAME, sample=True)
     assert found.hash == published.SAMPLE_HASH
-    assert tuple(file.path for file in found.files) == tuple(sorted(batch_files.NAMES)) and found.sample
+    assert tuple(file.path for file in found.files) == tuple(sorted(files.NAMES)) and found.sample
 
 
 def test_the_writer_makes_the_official_batches_meta_byte_for_byte() -> None:
     content = sample.meta_file(10000, CIFAR10_CLASSES)
-    official = next(file for file in published.CIFAR10.files if file.path == batch_files.META)
+    official = next(file for file in published.CIFAR10.files if file.path == files.META)
     assert (hashlib.md5(content).hexdigest(), len(content)) == (official.md5, official.size)
 
 
 def test_the_writer_makes_a_real_batch_byte_for_byte(cifar10: Path | None) -> None:
     if cifar10 is None:
         pytest.skip("CIFAR10_DIR is not set")
-    real = (cifar10 / batch_files.TRAIN[1]).read_bytes()
+    real = (cifar10 / files.TRAIN[1]).read_bytes()
     values = {key.decode(): value for key, value in pickle.loads(real, encoding="bytes").items()}
     names = [name.decode() for name in values["filenames"]]
     assert sample.batch_file(values["batch_label"].decode(), values["labels"], values["data"], names) == real
 
 
 def test_a_batch_opens_with_plain_pickle_as_the_tutorials_do(folder: Path) -> None:
-    with (folder / batch_files.TRAIN[2]).open("rb") as file:
+    with (folder / files.TRAIN[2]).open("rb") as file:
         batch = pickle.load(file, encoding="bytes")
     assert sorted(batch) == [b"batch_label", b"data", b"filenames", b"labels"]
     assert batch[b"batch_label"] == b"training batch 3 of 5"
@@ -55,7 +55,7 @@ def test_a_batch_opens_with_plain_pickle_as_the_tutorials_do(folder: Path) -> No
 
 def test_no_digit_is_in_both_training_and_test_and_each_is_drawn_six_times_differently(folder: Path) -> None:
     drawn = []
-    for paths in (batch_files.TRAIN, (batch_files.TEST,)):
+    for paths in (files.TRAIN, (files.TEST,)):
         images: dict[str, set[bytes]] = {}
         for path in paths:
             batch = pickle.loads((folder / path).read_bytes(), encoding="bytes")

@@ -1,0 +1,120 @@
+"""The rows of all runs as one table of columns and curves, in plain JSON, for the page."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from harness.contract.metrics import Metric
+from harness.evidence.verdict import IDENTICAL
+from harness.provenance.credentials import redact
+from harness.report.rows import DRAWN, SPLITS, Curves, Row, Value
+
+# In words how two versions of a program's data differ: program, older hash, newer hash.
+Differences = Callable[[str, str, str], list[str]]
+NUMBERS = 200_000  # of all curves together: about 1.5 MB of JSON
+DIGITS = 5  # significant ones, of what is drawn
+T = TypeVar("T")
+
+
+def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differences | None = None) -> dict[str, Any]:
+    """All that the page shows, ready for `json.dumps`.
+
+    `metrics` are {name, better, unit, share}, those of the program with the most runs first: the page begins with the
+    first of them. The numbers of a metric are in the columns test_, validation_ and train_NAME. `columns` are
+    {name, kind: number | text | bool, config: bool, metric: name or null, values}, `curves` of each run {column of
+    metrics.csv: numbers} or null, `drawn` the names of those columns, `versions` the data sets with how many runs each
+    has and the lines that `differences` says of it and the one before.
+    """
+    metrics, every = _distinct(list(rows))
+    metric_of = {f"{split}_{name}": name for name in metrics for split in SPLITS}
+    settings = {name for row in every for name in row.config}
+    replayed = {row.verdict[0] for row in every if row.verdict and row.verdict[1] == IDENTICAL}
+    names = dict.fromkeys(name for row in every for name in row.cells)
+    values = {name: [row.cells.get(name) for row in every] for name in names}
+    values["replayed"] = [row.cells["run"] in replayed for row in every]
+    drawn = [name for name in names if name.startswith(DRAWN) and any(name in row.curves for row in every)]
+    most = max(4, NUMBERS // max(1, sum(len(row.curves) for row in every)))
+    return {
+        "columns": [
+            {"name": name, "config": name in settings, "metric": metric_of.get(name)} | _column(column)
+            for name, column in values.items()
+        ],
+        "curves": [_thinned(row.curves, most) for row in every],
+        "metrics": [
+            {"name": name, "better": metric.better, "unit": metric.unit, "share": metric.share}
+            for name, metric in metrics.items()
+        ],
+        "drawn": drawn,
+        "unreadable": [redact(line) for line in unreadable],
+        "versions": _versions(every, differences),
+    }
+
+
+def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], list[Row]]:
+    """The metrics of all programs by name, those of the program with the most runs first, and the rows.
+
+    Where two programs mean different things by one name, that of the rarer one becomes NAME.PROGRAM.
+    """
+    counts = Counter(row.program for row in rows)
+    metrics: dict[str, Metric] = {}
+    distinct: dict[int, Row] = {}
+    for at, row in sorted(enumerate(rows), key=lambda each: -counts[each[1].program]):
+        renamed: dict[str, str] = {}
+        for metric in row.metrics:
+            name, meaning = metric.name, replace(metric, spread=None)
+            while metrics.setdefault(name, meaning) != meaning:
+                name += f".{row.program}"
+            if name != metric.name:
+                renamed |= {f"{split}_{metric.name}": f"{split}_{name}" for split in SPLITS}
+        distinct[at] = replace(row, cells=_renamed(row.cells, renamed), curves=_renamed(row.curves, renamed))
+    return metrics, [distinct[at] for at in range(len(rows))]
+
+
+def _renamed(values: dict[str, T], names: dict[str, str]) -> dict[str, T]:
+    return {names.get(name, name): value for name, value in values.items()} if names else values
+
+
+def _column(values: list[Value]) -> dict[str, Any]:
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, bool) for value in known):
+        return {"kind": "bool", "values": values}
+    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        return {"kind": "number", "values": values}
+    return {"kind": "text", "values": [value if value is None else str(value) for value in values]}
+
+
+def _thinned(curves: Curves, most: int) -> Curves | None:
+    """At most that many points: evenly spread, first and last among them."""
+    if not curves:
+        return None
+    count = len(curves["epoch"])
+    places = range(count) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+    return {
+        name: [_short(values[at]) for at in places]
+        for name, values in curves.items()
+        if any(value is not None for value in values)
+    }
+
+
+def _short(value: float | None) -> float | None:
+    if value is None:
+        return None
+    short = float(f"{value:.{DIGITS}g}")
+    return int(short) if short.is_integer() else short
+
+
+def _versions(rows: Sequence[Row], differences: Differences | None) -> list[dict[str, Any]]:
+    """Data sets in the order in which runs first used them."""
+    versions: dict[str, dict[str, Any]] = {}
+    before: dict[str, str] = {}  # the newest version of each program's data, its sample apart
+    for row in sorted(rows, key=lambda row: str(row.cells["created"])):
+        content, program = str(row.dataset["hash"]), row.program
+        if content not in versions:
+            versions[content] = {**row.dataset, "runs": 0, "first": row.cells["created"], "lines": []}
+            if not row.dataset["sample"]:
+                if program in before and differences:
+                    versions[content]["lines"] = differences(program, before[program], content)
+                before[program] = content
+        versions[content]["runs"] += 1
+    return list(versions.values())
