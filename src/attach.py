@@ -16,7 +16,10 @@ from harness.settings.verb import Names, Verb
 VERB = Verb(
     name="attach",
     about=__doc__,
-    examples=(("20260101T000000Z-0123abcd", "follow the job of that run"), ("runs/20260101T000000Z-0123abcd", "the same")),
+    examples=(
+        ("20260101T000000Z-0123abcd", "follow the job of that run"),
+        ("runs/20260101T000000Z-0123abcd", "the same"),
+    ),
     names=Names("RUN", range(1, 2), "one run", "a run's id or folder"),
     settings=("runs_folder",),
     exits={
@@ -36,12 +39,12 @@ def attach(line: CommandLine) -> int:
 
     started = time.monotonic()
     run = run_folder.named(ROOT / settings.runs_folder, line.names[0])
-    planned, runner = run.planned(), runner.find(run)
+    planned, job = run.planned(), runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
     summary.announce(planned, run)
-    return conclude.conclude(runner, run, planned, ROOT / "data", comet, None, started)
+    return conclude.conclude(job, run, planned, ROOT / "data", comet, None, started)
 
 
 if __name__ == "__main__":
