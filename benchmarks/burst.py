@@ -68,9 +68,9 @@ def main() -> None:
         print(f"first burst: {first:.2f} s, {aws.uploaded() / 1e6:.1f} MB", flush=True)
         uploads, differences = [], []
         for number in range(asked.pairs):
-            before = aws.uploaded("cifar10-harness/datasets"), aws.uploaded()
+            before = aws.uploaded("harness/datasets"), aws.uploaded()
             mine, theirs = created(aws, [*ours, f"seed={number + 1}"], made), 0.0
-            sent = aws.uploaded("cifar10-harness/datasets") - before[0], aws.uploaded() - before[1]
+            sent = aws.uploaded("harness/datasets") - before[0], aws.uploaded() - before[1]
             uploads.append((sent[0], sent[1] - sent[0]))
             theirs = created(aws, bare, made)
             differences.append(mine - theirs)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Make the image cifar10-base:bookworm from Debian's packages, for places where no image registry answers.
+# Make the image harness-base:bookworm from Debian's packages, for places where no image registry answers.
 # It holds Debian 12 with its Python 3.11 and this machine's certificates. Needs root, debootstrap and a Docker engine.
-# About a minute. To make it anew: docker rmi cifar10-base:bookworm
+# About a minute. To make it anew: docker rmi harness-base:bookworm
 set -eu
-name=cifar10-base:bookworm
+name=harness-base:bookworm
 
 fail() {
     echo "$*" >&2

@@ -16,7 +16,7 @@ fail() {
 }
 
 kind=${KIND:-local}
-name=cifar10-train:$(cat requirements-train.lock requirements-cloud.lock requirements-gpu.lock Dockerfile | sha256 | cut -c 1-12)
+name=harness-train:$(cat requirements-train.lock requirements-cloud.lock requirements-gpu.lock Dockerfile | sha256 | cut -c 1-12)
 [ "$kind" = local ] || name=$name-$kind
 if [ "${1:-}" = name ]; then
     echo "$name"
@@ -31,8 +31,8 @@ fi
 pinned=$(sed -n 's/^ARG BASE=//p' Dockerfile)
 base=${BASE:-$pinned}
 if [ -z "${BASE:-}" ] && ! docker image inspect "$pinned" >/dev/null 2>&1 &&
-    docker image inspect cifar10-base:bookworm >/dev/null 2>&1; then
-    base=cifar10-base:bookworm
+    docker image inspect harness-base:bookworm >/dev/null 2>&1; then
+    base=harness-base:bookworm
 fi
 hint=
 [ "$base" != "$pinned" ] || hint="; where its base cannot be pulled, type: make base-image image"

@@ -35,7 +35,7 @@ def local(made, *arguments):
 def wait_for_a_state(aws, run):
     """Until a checkpoint of the run is in S3."""
     deadline = time.monotonic() + 60
-    prefix = f"cifar10-harness/runs/{run.name}/checkpoints/step-"
+    prefix = f"harness/runs/{run.name}/checkpoints/step-"
     while not aws.service("s3").list_objects_v2(Bucket=aws.bucket(), Prefix=prefix)["KeyCount"]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -203,11 +203,11 @@ def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, sma
 
 def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, small_project):
     key = "planted" + "k" * 33
-    aws.service("secretsmanager").create_secret(Name="cifar10-harness/comet", SecretString=f"{key}\n")
+    aws.service("secretsmanager").create_secret(Name="harness/comet", SecretString=f"{key}\n")
     server = Server("answers")
     aws.beside = {"COMET_URL_OVERRIDE": server.url}
     try:
-        secret = "mode.comet_secret=cifar10-harness/comet"
+        secret = "mode.comet_secret=harness/comet"
         done = burst(aws, small_project, "epochs=1", "mode.instance_count=2", "mode.threads=1", secret)
     finally:
         aws.beside = {}

@@ -37,7 +37,7 @@ def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_a
     assert sum(each.size for each in sent) < 1_000_000
     again = runs(idle)[-1]
     assert "estimate  about" in done.stdout  # the first one says how long
-    (patch,) = aws.objects(f"cifar10-harness/runs/{again.name}/plan/changes.patch").values()
+    (patch,) = aws.objects(f"harness/runs/{again.name}/plan/changes.patch").values()
     assert b"+mine" in patch and patch == (again / "changes.patch").read_bytes()
     assert record_of(again).provenance.git.dirty
 
@@ -153,12 +153,12 @@ def test_uploads_that_fail_and_arrive_torn_are_made_again_until_they_are_right(a
     done = burst(aws, made, "epochs=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not [fault for fault in aws.faults if fault.times]
-    there = aws.objects("cifar10-harness/datasets/")
+    there = aws.objects("harness/datasets/")
     assert {path.read_bytes() for path in (made / "data").rglob("*") if path.is_file()} <= set(there.values())
 
     # what is altered in S3 is seen before the next job, and sent again
     pin = json.loads((runs(made)[-1] / "plan.json").read_text())["experiment"]["dataset"]["hash"].removesuffix(".dir")
-    key = f"cifar10-harness/datasets/{pin}/{files.TEST}"
+    key = f"harness/datasets/{pin}/{files.TEST}"
     aws.put(f"s3://{aws.bucket()}/{key}", there[key][:-1] + b"x")
     assert burst(aws, made, "epochs=1", "seed=7").returncode == 0
     assert aws.objects(key)[key] == there[key]
@@ -208,7 +208,7 @@ MISTAKES = {
     "no such type": ({}, "mode.instance_type=ml.m5.larg", "legal: ml.m5.large"),
     "no such image": (
         {},
-        "mode.image=123456789012.dkr.ecr.us-east-1.amazonaws.com/cifar10-harness:no",
+        "mode.image=123456789012.dkr.ecr.us-east-1.amazonaws.com/harness:no",
         "does not exist",
     ),
     "image elsewhere": ({}, "mode.image=tensorflow/tensorflow:latest", "no image in ECR"),

@@ -394,14 +394,14 @@ def test_an_outage_ends(still):
 
 ASKED = {
     "sts:GetCallerIdentity": ("sts", "get_caller_identity", {}),
-    "iam:GetRole": ("iam", "get_role", {"RoleName": "cifar10-harness"}),
+    "iam:GetRole": ("iam", "get_role", {"RoleName": "harness"}),
     "s3:GetObject": ("s3", "get_object", {"Bucket": "sagemaker-us-east-1-123456789012", "Key": "x"}),
     "s3:ListBucket": ("s3", "head_bucket", {"Bucket": "sagemaker-us-east-1-123456789012"}),
     "sagemaker:DescribeTrainingJob": ("sagemaker", "describe_training_job", {"TrainingJobName": "x"}),
     "ecr:BatchGetImage": (
         "ecr",
         "batch_get_image",
-        {"repositoryName": "cifar10-harness", "imageIds": [{"imageTag": "x"}]},
+        {"repositoryName": "harness", "imageIds": [{"imageTag": "x"}]},
     ),
 }
 
@@ -485,8 +485,8 @@ def test_what_is_prepared_is_there_and_in_the_next_aws_it_is_gone():
         with Aws() as aws:
             assert not aws.client("s3").list_buckets()["Buckets"]
             [image] = aws.prepare("recipe-gpu", region="eu-west-1")
-            assert image == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/cifar10-harness:recipe-gpu"
-            asked = {"repositoryName": "cifar10-harness", "imageIds": [{"imageTag": "recipe-gpu"}]}
+            assert image == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/harness:recipe-gpu"
+            asked = {"repositoryName": "harness", "imageIds": [{"imageTag": "recipe-gpu"}]}
             found = aws.client("ecr", region="eu-west-1").batch_get_image(**asked)["images"]
             assert found[0]["imageId"]["imageDigest"].startswith("sha256:")
             assert aws.client("s3").head_bucket(Bucket=aws.bucket("eu-west-1"))["BucketRegion"] == "eu-west-1"

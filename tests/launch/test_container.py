@@ -79,7 +79,7 @@ def hosts(training_image, tmp_path_factory, network):
     proxy = f"http://127.0.0.1:{network.server_address[1]}"
     hosts = {}
     for name, body in WORKERS.items():
-        image = "cifar10-train:none" if name == "no-image" else training_image
+        image = "harness-train:none" if name == "no-image" else training_image
         grace = 1 if name == "deaf" else 20
         hosts[name] = Host(
             image, stage(base / name, body, owner), grace, prefix, **SECRETS, https_proxy=proxy, http_proxy=proxy
@@ -219,7 +219,7 @@ def test_an_image_that_is_not_there_is_a_failed_run(hosts):
     ended = host.end()
     assert ended["exit_code"] == 1
     assert ended["reason"] == "the SageMaker SDK started no container; log.txt has its words"
-    assert any("cifar10-train:none" in line for line in host.lines)
+    assert any("harness-train:none" in line for line in host.lines)
     assert clean(host)
 
 

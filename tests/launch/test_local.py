@@ -110,7 +110,7 @@ def test_where_the_image_cannot_be_built_auto_takes_the_process_and_says_why(doc
 
 def test_a_container_that_is_asked_for_builds_nothing(docker, container, monkeypatch):
     monkeypatch.setattr(engine, "build", None)
-    with pytest.raises(NotReady, match=r"needs the image cifar10-train:.*type: make image"):
+    with pytest.raises(NotReady, match=r"needs the image harness-train:.*type: make image"):
         choose("container")
 
 

@@ -208,11 +208,11 @@ def test_an_image_that_is_gone_is_named(project, first, tmp_path):
     run = Path(shutil.copytree(first, tmp_path / first.name))
     for name in ("plan.json", "record.json"):
         told = json.loads((run / name).read_text())
-        told["placement"] |= {"runner": "container", "image": "cifar10-train:000000000000", "image_id": "sha256:0a1b"}
+        told["placement"] |= {"runner": "container", "image": "harness-train:000000000000", "image_id": "sha256:0a1b"}
         (run / name).write_text(json.dumps(told))
     code, said, found = replay(project, run)
     assert (code, found) == (2, None)
-    assert "the image cifar10-train:000000000000 is gone; last seen by" in said and "sha256:0a1b" in said
+    assert "the image harness-train:000000000000 is gone; last seen by" in said and "sha256:0a1b" in said
 
 
 @pytest.mark.docker

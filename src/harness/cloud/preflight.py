@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import console
-from harness.cloud import trial
+from harness.cloud import cost, trial
 from harness.cloud.aws import account, images, instances, prices
 from harness.cloud.aws.store import Store
-from harness.cloud.runner import Burst, sender
+from harness.cloud.children import sender
+from harness.cloud.runner import Burst
 from harness.contract import plan
 from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
 from harness.contract.plan import Placement, RunPlan
@@ -18,16 +17,12 @@ from harness.data.obtain import Obtained
 from harness.launch import engine, request
 from harness.provenance import repository
 from harness.provenance.repository import GitState
-from harness.runs import run_folder
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config
 from harness.tracking import inside
 
 T = TypeVar("T")
-START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
-# What the time of an epoch depends on.
-ALIKE = ("resnet_size", "resnet_version", "batch_size", "precision", "xla", "num_data_batches", "small_epochs")
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class SageMakerTarget:
             DataError: the data is the sample.
         """
         self.try_here(planned, files, data)
-        agree(self.settings.yes)
+        cost.agree(self.settings.yes)
         return self.upload(files, data)
 
     def try_here(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> None:
@@ -71,7 +66,7 @@ class SageMakerTarget:
         runs = ROOT / self.settings.runs_folder
         if self.settings.mode.preflight:
             trial.run(runs, planned, files, data.folder, self.say)
-        self.say(f"estimate  {estimate(runs, planned)}")
+        self.say(f"estimate  {cost.estimate(runs, planned)}")
 
     def upload(self, files: Mapping[str, bytes], data: Obtained) -> Burst:
         """Make sure that data and code are in S3; the runner that sends the job.
@@ -146,7 +141,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
 
     unknown = prices.Budget(None, mode.max_usd, prices.LONGEST)
     budget = required(lambda: prices.budget(price, mode.max_usd, mode.instance_count), unknown)
-    say(f"cost      {cost(budget, mode)}")
+    say(f"cost      {cost.in_words(budget, mode)}")
 
     asked = plan.Cloud(
         region=found.region,
@@ -196,45 +191,3 @@ def check_code(state: GitState, allow_dirty: bool) -> None:
             legal=legal,
             command="git push",
         )
-
-
-def cost(budget: prices.Budget, mode: Cloud) -> str:
-    """Price and cap in words."""
-    longest = console.duration(budget.max_seconds).removeprefix("about ")
-    if budget.usd_per_hour is None:
-        return f"price unknown; the job is stopped after {longest}"
-    kind = "on demand; spot is billed lower" if mode.spot else "on demand"
-    cap = f"at most {budget.most:.2f} USD" if budget.most is not None else ""
-    capped = f" (mode.max_usd={mode.max_usd:g})" if mode.max_usd is not None else " (no cap is set)"
-    return f"{budget.usd_per_hour:.3f} USD an hour {kind}; {cap}: stopped after {longest}{capped}"
-
-
-def estimate(runs: Path, planned: RunPlan) -> str:
-    """What it may come to, judged by the newest run of such a model on such instances; else unknown."""
-    place, config = planned.placement, planned.experiment.config
-    assert place.cloud is not None
-    for path in sorted(runs.glob("*/record.json"), reverse=True):
-        try:
-            found = run_folder.read_record(path)
-        except (OSError, ValueError):
-            continue
-        there = found.placement
-        alike = all(found.experiment.config.get(name) == config[name] for name in ALIKE)
-        same_place = (there.instance_type, there.instance_count) == (place.instance_type, place.instance_count)
-        if found.status != "completed" or not alike or not same_place or found.provenance.resumed:
-            continue
-        spent = sum(found.seconds.get(phase, 0.0) for phase in ("train", "evaluate"))
-        seconds = START + spent * float(config["epochs"]) / float(found.experiment.config["epochs"])
-        usd = f", {seconds / 3600 * place.cloud.usd_per_hour:.2f} USD on demand" if place.cloud.usd_per_hour else ""
-        return f"{console.duration(seconds)}{usd} (as {path.parent.name})"
-    return f"unknown: runs/ has no run of such a model on {place.instance_type}"
-
-
-def agree(yes: bool) -> None:
-    """Ask at the terminal whether to go on, unless the answer is there already.
-
-    Raises:
-        NotReady: the answer is no.
-    """
-    if not yes and input("Start the job? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise NotReady("not started; nothing was sent", command=f"{command_name()} mode=cloud yes=true does not ask")

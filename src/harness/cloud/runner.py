@@ -3,38 +3,26 @@
 The job outlives this program. What is needed to find it again is in the run folder before the request is sent.
 """
 
-import atexit
-import contextlib
-import fcntl
-import functools
 import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.cloud.aws.account import client, session, told
 from harness.cloud.aws.store import TRIES, Store, unpack
+from harness.cloud.children import child, sent
 from harness.cloud.job import Job
-from harness.cloud.submit import ANSWER
 from harness.contract.errors import HarnessError, NotReady, RunFailed
 from harness.contract.plan import RunPlan
 from harness.contract.record import Bill
 from harness.launch import request
 from harness.launch.runner import Ended
+from harness.runs import locks
 from harness.runs.run_folder import RunFolder
 
-# No telemetry. The role has been checked here; the SDK's own check needs a right that nothing else does.
-SDK_ENVIRONMENT = {
-    "SAGEMAKER_USER_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
-    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(Path(__file__).with_name("sagemaker.yaml")),
-    "SAGEMAKER_VALIDATE_ROLE": "false",
-    "PYTHONUNBUFFERED": "1",
-    "PYTHONPATH": str(Path(__file__).parents[2]),
-}
 STOPPED = {
     "MaxRuntimeExceeded": "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
     "MaxWaitTimeExceeded": "no spot instance came in time (MaxWaitTimeExceeded): mode.spot=false does not wait for one",
@@ -58,7 +46,7 @@ class Cloud:
         self._alone = _alone(run)
         shutil.rmtree(run.job, ignore_errors=True)
         run.job.mkdir()
-        self._watch = _child("harness.cloud.watch", str(run.path.resolve()))
+        self._watch = child("harness.cloud.watch", str(run.path.resolve()))
         return self._watch
 
     def stop(self, at_once: bool) -> None:
@@ -149,35 +137,13 @@ class Burst(Cloud):
         region = self._session.region_name
         unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
         unsent.write(run.cloud)
-        answer = _sent({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
+        answer = sent({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
         if "name" in answer:
             unsent.named(answer["name"]).write(run.cloud)
         elif (found := unsent.find(self._session)) is not None:  # an answer was lost on its way back
             found.write(run.cloud)
         else:
             raise NotReady(f"SageMaker: {answer['code']}: {answer['message']}", command="see docs/cloud.md")
-
-
-@functools.cache
-def sender() -> "subprocess.Popen[str]":
-    """The process that sends this program's jobs: the SDK's import takes seconds, once, and begins at this call."""
-    child = _child("harness.cloud.submit", stdin=subprocess.PIPE)
-    atexit.register(child.kill)  # where it comes to nothing, nobody waits for an import
-    return child
-
-
-def _sent(job: dict[str, Any]) -> dict[str, str]:
-    """Send a job: its `name`, or `code` and `message` of what went wrong."""
-    child, last = sender(), ""
-    assert child.stdin is not None and child.stdout is not None
-    with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe
-        print(json.dumps(job), file=child.stdin, flush=True)
-    for line in child.stdout:
-        if line.startswith(ANSWER):
-            answer: dict[str, str] = json.loads(line.removeprefix(ANSWER))
-            return answer
-        last = line.strip() or last
-    return {"code": "the SDK's process ended", "message": last}
 
 
 def find(run: RunFolder) -> Cloud:
@@ -216,12 +182,7 @@ def _alone(run: RunFolder) -> int:
     Raises:
         NotReady: another program holds it.
     """
-    lock = os.open(run.plan, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise NotReady(f"{run.path.name}: another program follows it", command=f"tail -f {run.log}") from error
-    return lock
+    return locks.hold(run.plan, NotReady(f"{run.path.name}: another program follows it", command=f"tail -f {run.log}"))
 
 
 def judge(description: dict[str, Any]) -> str | None:
@@ -269,17 +230,3 @@ def _fetch_archive(store: Store, name: str, folder: Path) -> None:
             return
         finally:
             archive.unlink(missing_ok=True)
-
-
-def _child(module: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
-    """A Python process with this one's rights, out of reach of the terminal's Ctrl-C."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, **SDK_ENVIRONMENT},
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )

@@ -28,7 +28,7 @@ def run(runs: Path, wanted: RunPlan, files: Mapping[str, bytes], data: Path, say
         states: Path | None = None
         for step in (1, 2):
             placement = dataclasses.replace(local.choose(compose.local_mode(), say), stop_after=step)
-            planned = plan.make(wanted.experiment, placement, wanted.provenance, datetime.now(UTC))
+            planned = plan.make(wanted.experiment, wanted.description, placement, wanted.provenance, datetime.now(UTC))
             (folder := Path(scratch) / str(step)).mkdir()
             staged = run_folder.stage(folder, planned, files, b"", states)
             reason = _tried(staged, planned, follow(local.runner(placement), staged, data, _log(staged)), step)

@@ -57,8 +57,8 @@ class Experiment:
 class Description:
     """What a program says of itself, so that plan and record can be read without it.
 
-    `about` is what is trained, in a few words; the first of `metrics` is the one that decides; `examples` is what one of
-    them is called, in the plural; `model` is the name of the model's file.
+    `about` is what is trained, in a few words; the first of `metrics` is the one that decides; `examples` is what they
+    are called; `model` is the name of the model's file.
     """
 
     about: str

@@ -1,7 +1,7 @@
 """The contract of a program: what `PROGRAM` in src/programs/NAME/__init__.py holds. Standard library only.
 
-A program's `__init__` imports nothing heavy, so that a wrong setting is reported before a framework loads: each callable
-below imports what it needs when it is called.
+A program's `__init__` imports nothing heavy, so that a wrong setting is reported before a framework loads: each
+callable below imports what it needs when it is called.
 """
 
 import importlib
@@ -31,7 +31,7 @@ class Runtime:
         deterministic: whether the framework promises equal bits on equal hardware.
     """
 
-    package: str | None = None
+    package: str | None = "numpy"
     variables: tuple[str, ...] = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
     deterministic: bool = True
 
@@ -202,6 +202,7 @@ class Program(Generic[S]):
         about: what is trained, in a few words.
         check: rules across settings; the second argument is the number of workers. Raises SettingError.
         check_data: whether settings and data go together. Raises SettingError or DataError.
+        pace: the settings on which the time of an epoch depends, for estimates.
         plots: (file name, matplotlib figure) of each plot of a run folder and its data beyond the learning curve.
         differences: how two folders of data differ, a line for each aspect.
     """
@@ -217,6 +218,7 @@ class Program(Generic[S]):
     about: Callable[[S], str] = lambda settings: ""
     check: Callable[[S, int], object] = _nothing
     check_data: Callable[[S, Path], object] = _nothing
+    pace: tuple[str, ...] = ()
     plots: Callable[[Path, Path], Iterable[tuple[str, Any]]] = _nothing
     differences: Callable[[Path, Path], Iterable[str]] = _nothing
 

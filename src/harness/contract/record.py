@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
 
-# Of an environment, what bits depend on: two runs that agree in these give equal weights.
+# The fields of `environment` that bits depend on: its fingerprint is over them, and a verdict names those that differ.
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "framework", "lock")
 
 

@@ -49,7 +49,7 @@ class TensorFlow(Runtime):
         sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None makes their import fail
 
     def devices(self) -> list[str]:
-        """The GPUs: model, compute capability, CUDA and cuDNN. Their memory is taken as it is needed, not all at once."""
+        """The GPUs: model, compute capability, CUDA and cuDNN; memory is taken as it is needed."""
         import tensorflow as tf
 
         gpus, built = tf.config.list_physical_devices("GPU"), tf.sysconfig.get_build_info()

@@ -25,12 +25,11 @@ HOST = "algo-1"  # the SDK's name for the first container, the chief; the second
 SERVICE = "com.docker.compose.service"  # the label with that name
 NO_CONTAINER = "the SageMaker SDK started no container; log.txt has its words"
 COMPOSE_FILE = "docker-compose.yaml"
-SETTINGS = str(Path(__file__).with_name("sagemaker.yaml"))
 
 # No telemetry, no search for credentials on the network; local mode needs neither account nor region.
 SDK_ENVIRONMENT = {
-    "SAGEMAKER_USER_CONFIG_OVERRIDE": SETTINGS,
-    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": SETTINGS,
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": engine.SDK_SETTINGS,
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": engine.SDK_SETTINGS,
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_DEFAULT_REGION": "us-east-1",
     "PYTHONUNBUFFERED": "1",

@@ -14,7 +14,9 @@ from harness.contract.errors import NotReady
 
 ANSWER = 10.0  # seconds that the engine has to answer a question
 BUILD = {"local": 900.0, "cpu": 900.0, "gpu": 7200.0}  # seconds that building an image may take
+NAME = "harness-train"  # of the training image, here and in ECR
 NETWORK = "sagemaker-local"  # the SageMaker SDK's, shared by all its local jobs
+SDK_SETTINGS = str(Path(__file__).with_name("sagemaker.yaml"))  # no telemetry
 SHARED = "/tmp"  # any folder that all users of the engine may open; locked, never written
 
 
@@ -48,7 +50,7 @@ def recipe(root: Path) -> str:
 
 def image_name(root: Path) -> str:
     """The training image's name on this machine."""
-    return f"cifar10-train:{recipe(root)}"
+    return f"{NAME}:{recipe(root)}"
 
 
 def image_id(name: str) -> str | None:

@@ -10,11 +10,12 @@ from typing import Any
 from harness.console import duration, say
 
 PAIR = re.compile(r"(\w+)=(\S+)")
-# What TensorFlow and Docker Compose say of themselves: in log.txt, not on the terminal.
+# What native libraries and Docker Compose say of themselves: in log.txt, not on the terminal.
 NATIVE = re.compile(
     r"[IWEF]\d{4} \d\d:|[IWEF]0000 |WARNING: All log messages before absl"
     r"|.*algo-\d\S* exited with code|.*Aborting on container"
 )
+RATE = "_per_second"  # how the name of a speed ends
 WORKER = "worker "  # how the worker's first line begins
 CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
 BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
@@ -79,9 +80,11 @@ class Listener:
             say(line)
 
     def _advance(self, values: dict[str, float]) -> None:
-        step, steps, speed = int(values["step"]), int(values["steps"]), values["images_per_second"]
+        step, steps = int(values["step"]), int(values["steps"])
+        rates = {name.removesuffix(RATE): value for name, value in values.items() if name.endswith(RATE)}
+        speed = ", ".join(f"{value:.0f} {examples}/s" for examples, value in rates.items())
         epoch = f"epoch {values['epoch']:.0f} of {values['epochs']:.0f}"
-        left = f"{speed:.0f} images/s, {duration(values['seconds_left'])} left"
+        left = f"{speed}, {duration(values['seconds_left'])} left"
         if sys.stderr.isatty():
             if self._bar is None:
                 from tqdm import tqdm

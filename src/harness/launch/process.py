@@ -39,7 +39,7 @@ class Process:
         self._jobs = [JobFolder(base) for base in bases]
         hosts = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
         for job, host in zip(self._jobs, hosts, strict=True):
-            for folder in (job.code.parent, job.output, job.model.parent, job.resources.parent):
+            for folder in (job.code.parent, job.output, job.models, job.resources.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             for link, target in ((job.code, run.code), (job.dataset, dataset), (job.checkpoints, run.checkpoints)):
                 link.symlink_to(target.resolve())
@@ -76,7 +76,7 @@ class Process:
         chief = self._jobs[0]
         if len(self._children) < self._count:
             self._signal(signal.SIGKILL)
-            return Ended(1, None, chief.model.parent, chief.failure.parent)
+            return Ended(1, None, chief.models, chief.failure.parent)
         for other in self._children[1:]:  # the chief's pipe has closed; they are about to end too
             with contextlib.suppress(subprocess.TimeoutExpired):
                 other.wait(LOST)
@@ -87,7 +87,7 @@ class Process:
         failed = [number for number in range(self._count) if codes[number]]
         counted = self._first_failed if self._first_failed in failed else (failed or [0])[0]
         assert counted is not None
-        return Ended(codes[counted], self._reason(counted, codes[counted]), chief.model.parent, chief.failure.parent)
+        return Ended(codes[counted], self._reason(counted, codes[counted]), chief.models, chief.failure.parent)
 
     def _reason(self, number: int, code: int) -> str | None:
         """What the chief's own `failure` cannot say: a signal that killed it, or the end of another worker."""

@@ -13,9 +13,10 @@ from harness.contract import bundle
 from harness.contract.plan import DatasetId, RunPlan
 
 COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the worker is process 1 and gets SIGTERM
-# SageMaker charts what these find in the worker's lines.
-METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
-MEASURED = ("learning_rate", "images_per_second")
+# SageMaker charts what patterns of these names find in the worker's lines.
+SPLITS = ("train", "validation", "test")
+MEASURED = "learning_rate"  # of most programs; a pattern that finds nothing costs nothing
+MOST_METRICS = 40  # SageMaker takes no more
 SLACK = 3600  # seconds that a spot job may wait for instances beyond its running time
 
 # Where the two differ: everything else is one function of the experiment.
@@ -79,7 +80,7 @@ def cloud(
         "output_data_config": {"s3_output_path": f"{run}/output", "compression_type": "GZIP"},
         "checkpoint_config": {"s3_uri": f"{run}/checkpoints", "local_path": "/opt/ml/checkpoints"},
         "tags": tags(planned),
-        "metric_definitions": [{"name": name, "regex": rf"\b{name}=(\S+)"} for name in (*METRICS, *MEASURED)],
+        "metric_definitions": [{"name": name, "regex": rf"\b{name}=(\S+)"} for name in _charted(planned)],
     }
 
 
@@ -89,7 +90,7 @@ def data_name(data: DatasetId) -> str:
 
 
 def runs_name(run_id: str) -> str:
-    """Where a run's own objects lie: plan, states, outputs."""
+    """Where a run's own objects lie: plan, checkpoints, outputs."""
     return f"runs/{run_id}"
 
 
@@ -112,6 +113,12 @@ def _common(planned: RunPlan, image: str, code: str, channels: dict[str, str]) -
     }
 
 
+def _charted(planned: RunPlan) -> list[str]:
+    described = planned.description
+    names = [f"{split}_{metric.name}" for metric in described.metrics for split in SPLITS]
+    return [*names[: MOST_METRICS - 2], MEASURED, f"{described.examples}_per_second"]
+
+
 def job_name(planned: RunPlan) -> str:
     """What a job's name begins with: the run's id, so that the job can be found by it; the SDK adds the time."""
     return re.sub(r"[^a-zA-Z0-9-]", "-", f"harness-{planned.run_id}")[:48]
@@ -119,11 +126,12 @@ def job_name(planned: RunPlan) -> str:
 
 def tags(planned: RunPlan) -> list[dict[str, str]]:
     """What a bill or a console can be searched by; letters, digits and _.:/=+-@ alone."""
-    git, config = planned.provenance.git, planned.experiment.config
-    found = {
+    git = planned.provenance.git
+    values = {
         "harness:run": planned.run_id,
         "harness:experiment": planned.experiment_id,
-        "harness:model": f"resnet{config['resnet_size']}v{config['resnet_version']}",
+        "harness:program": planned.experiment.program,
+        "harness:about": re.sub(r"[^a-zA-Z0-9_.:/=+@ -]", "-", planned.description.about)[:256],
         "harness:commit": (git.commit + ("+dirty" if git.dirty else "")) if git else "unknown",
     }
-    return [{"key": key, "value": value} for key, value in found.items()]
+    return [{"key": key, "value": value} for key, value in values.items()]

@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Draft:
-    """A run that can begin: `files` is its bundle, `patch` what is not committed, `checkpoints` what it resumes from."""
+    """A run that can start: `files` is its bundle, `patch` what is not committed, `checkpoints` what it resumes."""
 
     plan: RunPlan
     target: Target

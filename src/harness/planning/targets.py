@@ -1,4 +1,4 @@
-"""Choosing where the worker runs."""
+"""Choose the compute target that settings ask for."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ class Target(Protocol):
 
 
 def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Target:
-    """The place that the settings ask for. In a dry run nothing is started or built.
+    """The target that the settings ask for. In a dry run nothing is started or built.
 
     Raises:
         SettingError, NotReady: it is not ready.
@@ -35,4 +35,4 @@ def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Tar
 
         return preflight.check(settings, state, say)
     placement = local.choose(settings.mode, say, settings.dry_run)
-    return local.Here(placement, None if settings.dry_run else local.runner(placement))
+    return local.LocalTarget(placement, None if settings.dry_run else local.runner(placement))

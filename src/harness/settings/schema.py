@@ -35,7 +35,7 @@ class Cloud(Mode):
     """A SageMaker job: where, as whom, on what image, at what cost. What is null is asked of AWS's own settings."""
 
     region: Annotated[str | None, optional(named("an AWS region", "us-east-1"))]
-    role: Annotated[str | None, optional(named("an IAM role's name or ARN", "cifar10-harness"))]
+    role: Annotated[str | None, optional(named("an IAM role's name or ARN", "harness"))]
     bucket: Annotated[str | None, optional(named("a bucket's name", "null"))]
     prefix: Annotated[str, Rule("letters, digits, _, - and /", _is_prefix, lambda _: "harness")]
     image: Annotated[str | None, optional(named("an image's name in a registry", "null"))]

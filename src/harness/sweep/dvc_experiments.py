@@ -21,7 +21,7 @@ FILES = ("conf/config.yaml", "conf/scale/quick.yaml")  # whose values dvc.yaml s
 WHO = {
     f"GIT_{role}_{name}": value
     for role in ("AUTHOR", "COMMITTER")
-    for name, value in (("NAME", "cifar10-harness"), ("EMAIL", "harness@localhost"))
+    for name, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"))
 }
 
 

@@ -38,8 +38,8 @@ class Checkpoint:
     """A training between two steps.
 
     `step` counts the steps done. `arrays` holds everything that a step reads and writes: weights, moving statistics,
-    momentum, sums of the current epoch. `epochs` are the rows of the epochs done. All else follows from (settings, data,
-    step).
+    momentum, sums of the current epoch. `epochs` are the rows of the epochs done. All else follows from settings,
+    data and step.
     """
 
     experiment_id: str

@@ -115,9 +115,8 @@ class Loop:
             _check_finite(measured, f"after epoch {len(self.epochs) + 1}")
             own = {self.speed: speed, "seconds": time.perf_counter() - began}
             weights = checkpoint.digest(steps.weights())[: checkpoint.SHORT]
-            self.epochs.append(
-                {"epoch": len(self.epochs) + 1, "step": steps.step, **measured, **own, "weights": weights}
-            )
+            row = {"epoch": len(self.epochs) + 1, "step": steps.step, **measured, **own, "weights": weights}
+            self.epochs.append(row)
             self.report(dict(self.epochs[-1]))
         self._write_checkpoint()
         outcome = steps.finish()
@@ -151,9 +150,7 @@ class Loop:
         first, began = start = steps.step, time.perf_counter()
         while steps.step < end:
             most = self._limit(end)
-            why = self.stop() or (
-                TRIED if self.stop_after is not None and steps.step + most == self.stop_after else None
-            )
+            why = self.stop() or (TRIED if steps.step + most == self.stop_after else None)
             stopped = steps.advance(why is not None, most)
             if not clock.seconds["trace"]:
                 steps.check()  # waits for the device

@@ -41,9 +41,8 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
     runtime.configure(threads)
     gpus, cloud = runtime.devices(), planned.placement.cloud
     if cloud is not None and cloud.gpu and not gpus:  # the framework would train on, at a GPU's price
-        raise RunFailed(
-            f"{planned.placement.instance_type} has GPUs, and {runtime.package} finds none: image or driver"
-        )
+        instance = planned.placement.instance_type
+        raise RunFailed(f"{instance} has GPUs, and {runtime.package} finds none: image or driver")
     group = runtime.join(workers)
     stop.listen()  # again: between several workers a framework may take the signal for its own
     evidence["environment"] = environment.describe(runtime, threads, folder.code / bundle.LOCK, gpus)

@@ -63,6 +63,7 @@ PROGRAM = Program(
     about=lambda settings: f"ResNet-{settings.resnet_size} v{settings.resnet_version}",
     check=check,
     check_data=_check_data,
+    pace=("resnet_size", "resnet_version", "batch_size", "precision", "xla", "num_data_batches", "small_epochs"),
     plots=_plots,
     differences=_differences,
 )

@@ -53,7 +53,7 @@ class ResNetTraining(Steps):
         self.batch = config.batch_size
 
     @property
-    def step(self) -> int:  # type: ignore[override]  # the trainer counts
+    def step(self) -> int:  # the trainer counts
         return self.trainer.step
 
     @step.setter

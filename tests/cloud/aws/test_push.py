@@ -192,7 +192,7 @@ def test_an_image_that_is_there_is_not_built_or_pushed(session, told):
     said = []
     found = push.to_ecr(made, "abc", "gpu", None, said.append)
     assert (found.asked, said) == (name, ["It is there already."])
-    assert found.uri.endswith(f"cifar10-harness@{found.digest}")
+    assert found.uri.endswith(f"harness@{found.digest}")
     assert not told.exists()
 
 

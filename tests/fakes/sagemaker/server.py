@@ -33,7 +33,7 @@ from werkzeug.wrappers import Response
 
 __all__ = ["REGION", "Aws", "Fault", "Request"]
 
-ROLE = REPOSITORY = "cifar10-harness"
+ROLE = REPOSITORY = "harness"
 # Access keys: the tests' own, the platform's and that of a job's role; EXPIRED and UNKNOWN are refused.
 OWNER, PLATFORM, WORKER = "testing", "PLATFORM", "WORKER"
 ROLE_CREDENTIALS = "/role-credentials"  # where a job's processes get theirs

@@ -13,7 +13,7 @@ from typing import Any
 from harness.contract.errors import NotReady
 from harness.settings.schema import Cloud
 
-ROLE = "cifar10-harness"  # the role that docs/cloud.md makes
+ROLE = "harness"  # the role that docs/cloud.md makes
 TRUSTED = "sagemaker.amazonaws.com"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidAccessKeyId"}

@@ -7,7 +7,7 @@ from typing import Any
 from harness.cloud.aws.account import client, told
 from harness.contract.errors import NotReady, SettingError
 
-REPOSITORY = "cifar10-harness"
+REPOSITORY = "harness"
 REFERENCE = re.compile(
     r"(?P<registry>(?P<number>\d{12})\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[\w./-]+?)"
     r"(:(?P<tag>[\w.-]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?"

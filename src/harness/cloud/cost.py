@@ -1,0 +1,61 @@
+"""What a job may cost: price and cap in words, an estimate, and the question before anything is spent."""
+
+from pathlib import Path
+
+from harness import console
+from harness.cloud.aws import prices
+from harness.contract import program
+from harness.contract.errors import NotReady
+from harness.contract.plan import RunPlan
+from harness.runs import run_folder
+from harness.settings.command_line import command_name
+from harness.settings.schema import Cloud
+
+START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
+EPOCHS = "epochs"  # the setting that most programs have for it
+
+
+def in_words(budget: prices.Budget, mode: Cloud) -> str:
+    """Price and cap in words."""
+    longest = console.duration(budget.max_seconds).removeprefix("about ")
+    if budget.usd_per_hour is None:
+        return f"price unknown; the job is stopped after {longest}"
+    kind = "on demand; spot is billed lower" if mode.spot else "on demand"
+    cap = f"at most {budget.most:.2f} USD" if budget.most is not None else ""
+    capped = f" (mode.max_usd={mode.max_usd:g})" if mode.max_usd is not None else " (no cap is set)"
+    return f"{budget.usd_per_hour:.3f} USD an hour {kind}; {cap}: stopped after {longest}{capped}"
+
+
+def estimate(runs: Path, planned: RunPlan) -> str:
+    """What it may come to, judged by the newest run of such a program on such instances; else unknown."""
+    placement, experiment = planned.placement, planned.experiment
+    assert placement.cloud is not None
+    pace = program.load(experiment.program).pace
+    for path in sorted(runs.glob("*/record.json"), reverse=True):
+        try:
+            record = run_folder.read_record(path)
+        except (OSError, ValueError):
+            continue
+        there, config = record.placement, record.experiment.config
+        alike = record.experiment.program == experiment.program
+        alike = alike and all(config.get(name) == experiment.config[name] for name in pace)
+        same_place = (there.instance_type, there.instance_count) == (placement.instance_type, placement.instance_count)
+        if record.status != "completed" or not alike or not same_place or record.provenance.resumed:
+            continue
+        spent = sum(record.seconds.get(phase, 0.0) for phase in ("train", "evaluate"))
+        epochs = [float(each.get(EPOCHS, 1)) for each in (experiment.config, config)]
+        seconds = START + spent * epochs[0] / epochs[1]
+        price = placement.cloud.usd_per_hour
+        usd = f", {seconds / 3600 * price:.2f} USD on demand" if price else ""
+        return f"{console.duration(seconds)}{usd} (as {path.parent.name})"
+    return f"unknown: runs/ has no run of such a model on {placement.instance_type}"
+
+
+def agree(yes: bool) -> None:
+    """Ask at the terminal whether to go on, unless the answer is there already.
+
+    Raises:
+        NotReady: the answer is no.
+    """
+    if not yes and input("Start the job? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise NotReady("not started; nothing was sent", command=f"{command_name()} mode=cloud yes=true does not ask")
