@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from benchmarks import generated_runs
 from tests.conftest import ON_CI
-from tests.runs.test_stored import leave
+from tests.support.records import leave
 
 from harness.contract import plan, record
 from harness.contract.errors import NotReady, SettingError
