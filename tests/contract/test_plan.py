@@ -1,33 +1,28 @@
 import dataclasses
 import json
-from datetime import UTC, datetime
 
 import pytest
+from tests.support.records import (  # noqa: F401  # other tests take some of them from here
+    CONFIG,
+    DATASET,
+    DESCRIPTION,
+    EXPERIMENT,
+    GIT,
+    NOW,
+    PLACEMENT,
+    PLAN,
+    PROVENANCE,
+    RESULTS,
+)
 
 from harness.contract import plan, record
 
-DATASET = plan.DatasetId("cifar-10", "15fc.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
-CONFIG: dict[str, plan.Scalar] = {
-    "resnet_size": 8,
-    "resnet_version": 1,
-    "epochs": 2,
-    "learning_rate": 0.1,
-    "augment": True,
-}
-EXPERIMENT = plan.Experiment(CONFIG, DATASET, "c" * 64, "d" * 64)
-PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", 60.0, None, None)
-GIT = plan.Git("e" * 40, "main", None, None, True, "f" * 64)
-PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), None, "a" * 64)
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PLAN = plan.make(EXPERIMENT, PLACEMENT, PROVENANCE, NOW)
-
 
 def test_a_plan_and_a_record_survive_json():
-    results = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))
     for value in (
         PLAN,
         record.of(PLAN, status="failed", reason="why"),
-        record.of(PLAN, status="completed", results=results),
+        record.of(PLAN, status="completed", results=RESULTS),
     ):
         assert plan.from_json(type(value), json.loads(plan.dumps(value))) == value
 
@@ -38,13 +33,14 @@ def test_the_run_is_named_by_time_and_experiment():
 
 def test_place_and_provenance_do_not_change_the_experiment_id():
     elsewhere = dataclasses.replace(PLACEMENT, runner="container", image="x", threads=8)
-    other = plan.make(EXPERIMENT, elsewhere, dataclasses.replace(PROVENANCE, git=None), NOW)
+    other = plan.make(EXPERIMENT, DESCRIPTION, elsewhere, dataclasses.replace(PROVENANCE, git=None), NOW)
     assert other.experiment_id == PLAN.experiment_id
 
 
 @pytest.mark.parametrize(
     "change",
     [
+        {"program": "another"},
         {"config": {**EXPERIMENT.config, "epochs": 3}},
         {"config": {**EXPERIMENT.config, "epochs": 2.0}},
         {"dataset": dataclasses.replace(DATASET, hash="other.dir")},
@@ -52,7 +48,7 @@ def test_place_and_provenance_do_not_change_the_experiment_id():
         {"lock": "b" * 64},
     ],
 )
-def test_config_data_code_and_lock_each_change_the_experiment_id(change):
+def test_program_config_data_code_and_lock_each_change_the_experiment_id(change):
     assert plan.experiment_id(dataclasses.replace(EXPERIMENT, **change)) != PLAN.experiment_id
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from test_pipeline import dvc
 from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
-from tests.runs.test_stored import CODE
+from tests.support.records import CODE
 from tests.support.projects import SMALL, git, make_project, record_of, runs, type_in
 
 from harness.contract import plan, record
