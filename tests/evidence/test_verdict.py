@@ -2,6 +2,9 @@ import dataclasses
 import json
 
 import pytest
+
+from harness.contract import plan, record
+from harness.evidence import band, verdict
 from tests.support.records import (
     BIGRAMS,
     DESCRIPTION,
@@ -16,9 +19,6 @@ from tests.support.records import (
     completed,
     plan_of,
 )
-
-from harness.contract import plan, record
-from harness.evidence import band, verdict
 
 TENSORS = (("conv1/kernel", "aa"), ("norm1/gamma", "bb"), ("dense/kernel", "cc"))
 ROWS = [{"epoch": 1.0, "train_loss": 2.0, "weights": "01"}, {"epoch": 2.0, "train_loss": 1.0, "weights": "02"}]

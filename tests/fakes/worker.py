@@ -15,12 +15,11 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 sys.path[:0] = [str(SOURCE)]
 
 # As a program this file has no pytest that puts src/ on the path before its imports.
-from tests.contract.test_plan import PLAN  # noqa: E402
-
 from harness.contract import bundle
 from harness.launch import follow
 from harness.launch.collect import collect  # noqa: E402
 from harness.runs import run_folder  # noqa: E402
+from tests.contract.test_plan import PLAN  # noqa: E402
 
 # The worker's own ways, up to the training.
 BEGIN = b"""

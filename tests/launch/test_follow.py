@@ -5,11 +5,11 @@ import sys
 import time
 
 import pytest
-from tests.fakes.worker import Host, gone, stage
 
 from harness.launch import follow, runner
 from harness.launch.process import Process
 from harness.runs.run_folder import RunFolder
+from tests.fakes.worker import Host, gone, stage
 
 SLEEP = "time.sleep(60)"
 
