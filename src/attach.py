@@ -36,12 +36,12 @@ def attach(line: CommandLine) -> int:
 
     started = time.monotonic()
     run = run_folder.named(ROOT / settings.runs_folder, line.names[0])
-    planned, runner = run.planned(), runner.find(run)
+    planned, job = run.planned(), runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
     summary.announce(planned, run)
-    return conclude.conclude(runner, run, planned, ROOT / "data", comet, None, started)
+    return conclude.conclude(job, run, planned, ROOT / "data", comet, None, started)
 
 
 if __name__ == "__main__":

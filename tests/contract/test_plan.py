@@ -2,23 +2,15 @@ import dataclasses
 import json
 
 import pytest
-from tests.support.records import (  # noqa: F401  # other tests take some of them from here
-    CONFIG,
-    DATASET,
-    DESCRIPTION,
-    EXPERIMENT,
-    GIT,
-    NOW,
-    PLACEMENT,
-    PLAN,
-    PROVENANCE,
-    RESULTS,
-)
+from tests.support.plans import DATASET, DESCRIPTION, EXPERIMENT, GIT, NOW, PLACEMENT, PLAN, PROVENANCE
+from tests.support.records import # noqa: F401  # other tests take some of them from here    CONFIG, RESULTS
 
 from harness.contract import plan, record
+from tests.support.plans import DATASET, DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
 
 
 def test_a_plan_and_a_record_survive_json():
+    results = record.Results({"test_accuracy": 0.5, "test_loss": 1.0}, 10, ("cat", "dog"), ((3, 2), (3, 2)))
     for value in (
         PLAN,
         record.of(PLAN, status="failed", reason="why"),
@@ -31,16 +23,27 @@ def test_the_run_is_named_by_time_and_experiment():
     assert PLAN.run_id == f"20260102T030405Z-{PLAN.experiment_id[:8]}"
 
 
-def test_place_and_provenance_do_not_change_the_experiment_id():
+def test_placement_provenance_and_description_do_not_change_the_experiment_id():
     elsewhere = dataclasses.replace(PLACEMENT, runner="container", image="x", threads=8)
     other = plan.make(EXPERIMENT, DESCRIPTION, elsewhere, dataclasses.replace(PROVENANCE, git=None), NOW)
     assert other.experiment_id == PLAN.experiment_id
+    described = dataclasses.replace(DESCRIPTION, about="something else", metrics=DESCRIPTION.metrics[::-1])
+    assert plan.make(EXPERIMENT, described, PLACEMENT, PROVENANCE, NOW).experiment_id == PLAN.experiment_id
+
+
+def test_the_deciding_metric_is_the_first_that_the_plan_describes_whatever_it_is_called():
+    results = record.Results({"train_accuracy": 0.7, "test_accuracy": 0.5, "test_loss": 1.0}, 10, (), ())
+    completed = record.of(PLAN, status="completed", results=results)
+    assert [completed.value(split) for split in ("train", "validation", "test")] == [0.7, None, 0.5]
+    by_loss = dataclasses.replace(DESCRIPTION, metrics=DESCRIPTION.metrics[::-1])
+    assert dataclasses.replace(completed, description=by_loss).value("test") == 1.0
+    assert record.of(PLAN, status="failed", reason="why").value("test") is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"program": "another"},
+        {"program": "other"},
         {"config": {**EXPERIMENT.config, "epochs": 3}},
         {"config": {**EXPERIMENT.config, "epochs": 2.0}},
         {"dataset": dataclasses.replace(DATASET, hash="other.dir")},

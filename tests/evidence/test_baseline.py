@@ -4,13 +4,13 @@ import dataclasses
 import json
 
 import pytest
-from tests.support.records import BIGRAMS, CODE, ENVIRONMENT, FOREST, completed, plan_of, stage
 
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.evidence import baseline
 from harness.runs import stored
 from harness.runs.run_folder import RunFolder
+from tests.support.records import BIGRAMS, CODE, ENVIRONMENT, FOREST, completed, plan_of, stage
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import dataclasses
 import shutil
 
 import pytest
-from tests.support.records import BIGRAMS, DATASET, DESCRIPTION, FOREST, completed, leave, plan_of, stage
 
 from harness.evidence import comparison
 from harness.evidence.band import Band
 from harness.runs import stored
+from tests.support.plans import DATASET, DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, completed, leave, plan_of, stage
 
 BAND = Band(0.02, "a test")
 

@@ -4,12 +4,13 @@ import dataclasses
 import json
 
 import pytest
-from tests.support.records import BIGRAMS, DESCRIPTION, FOREST, RESULTS, completed, plan_of, results_of, stage
 
 from harness.contract import plan, program
 from harness.contract.errors import RunFailed, SettingError
 from harness.contract.program import Program, Scores, Source
 from harness.evidence import evaluation
+from tests.support.plans import DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, results_of, stage
 
 SHARE = {"accuracy": 0.5}
 

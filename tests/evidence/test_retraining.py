@@ -4,13 +4,14 @@ import dataclasses
 import json
 
 import pytest
-from tests.support.records import BIGRAMS, DATASET, DESCRIPTION, completed, plan_of, stage
 
 from harness.contract import plan, program
 from harness.contract.errors import NotReady
 from harness.contract.program import Program, Runtime, Scores, Source
 from harness.evidence import retraining
 from harness.runs import stored
+from tests.support.plans import DATASET, DESCRIPTION
+from tests.support.records import BIGRAMS, completed, plan_of, stage
 
 COUNT = 1000
 

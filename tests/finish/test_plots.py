@@ -5,12 +5,13 @@ import re
 
 import pytest
 from matplotlib.figure import Figure
-from tests.support.records import BIGRAMS, DESCRIPTION, FOREST, LOSS, completed, plan_of, stage
 
 from harness.contract import program
 from harness.contract.errors import SettingError
 from harness.contract.program import Program, Source
 from harness.finish import plots
+from tests.support.plans import DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, LOSS, completed, plan_of, stage
 
 THREE = dataclasses.replace(DESCRIPTION, metrics=(*DESCRIPTION.metrics, FOREST.objective))
 

@@ -3,10 +3,10 @@
 import dataclasses
 import json
 
-from tests.support.records import DESCRIPTION, FOREST, RESULTS, completed, plan_of, stage
-
 from harness.contract.record import RunRecord
 from harness.finish import publish
+from tests.support.plans import DESCRIPTION
+from tests.support.records import FOREST, RESULTS, completed, plan_of, stage
 
 METRICS = (
     "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,images_per_second,"

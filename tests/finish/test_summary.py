@@ -3,12 +3,13 @@
 import dataclasses
 
 import pytest
-from tests.support.records import DATASET, DESCRIPTION, FOREST, RESULTS, completed, plan_of, stage
 
 from harness.contract import plan, program
 from harness.contract.errors import SettingError
 from harness.contract.program import Program, Sample, Source
 from harness.finish import summary
+from tests.support.plans import DATASET, DESCRIPTION
+from tests.support.records import FOREST, RESULTS, completed, plan_of, stage
 
 
 def said(capsys) -> list[str]:

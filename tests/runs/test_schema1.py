@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.records import CODE, DESCRIPTION, PLAN
 
 from harness.contract import plan
 from harness.contract.errors import NotReady
 from harness.contract.plan import to_json
 from harness.runs import run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
+from tests.support.plans import DESCRIPTION, PLAN
+from tests.support.records import CODE
 
 HERE = Path(__file__).parent
 

@@ -8,13 +8,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.support.records import BIGRAMS, FOREST, completed, plan_of, stage
 
 from harness.contract import plan
 from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
 from harness.sharing import find, run_archive
+from tests.support.records import BIGRAMS, FOREST, completed, plan_of, stage
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.records import FOREST, completed, plan_of
-from tests.tracking.test_tracker import nobody
 
 from harness.contract import plan
 from harness.contract.job_folder import JobFolder
 from harness.runs import run_folder
 from harness.settings.project import ROOT
 from harness.tracking import inside
+from tests.support.records import FOREST, completed, plan_of
+from tests.tracking.test_tracker import nobody
 
 IMPORT_ALL = """
 import importlib, pathlib, sys

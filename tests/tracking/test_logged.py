@@ -3,10 +3,11 @@
 import dataclasses
 
 import pytest
-from tests.support.records import BIGRAMS, DESCRIPTION, FOREST, PLAN, RESULTS, completed, plan_of, stage
 
 from harness.contract import record
 from harness.tracking import logged
+from tests.support.plans import DESCRIPTION, PLAN
+from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, stage
 
 
 class Kept:
