@@ -39,6 +39,8 @@ check: .venv/installed
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy --strict src
+	@$(IN_VENV) mypy --cache-dir .mypy_cache/scripts tests tools benchmarks
+	@$(IN_VENV) python tools/lock.py --check
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)

@@ -53,7 +53,8 @@ def main(runs: list[str]) -> None:
                 filtered.append(shown.evaluate("performance.getEntriesByName('filtering').at(-1).duration"))
             shown.close()
         browser.close()
-    measured = {"mb": round(len(html.encode()) / 1e6, 2), "generated": GENERATED, "real": len(real)}
+    size = round(len(html.encode()) / 1e6, 2)
+    measured: dict[str, float | list[float]] = {"mb": size, "generated": GENERATED, "real": len(real)}
     for name, values, digits in (("first_chart_s", first, 2), ("filter_ms", filtered, 0)):
         measured[name] = [round(each, digits) for each in (min(values), statistics.median(values))]
     print(json.dumps(measured))

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
@@ -25,7 +25,7 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 SIZES = ("20", "32", "50")
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
-VIEWS = {
+VIEWS: Mapping[str, tuple[Literal["light", "dark"], int, int, str]] = {
     "report": ("light", 1100, 830, "#grouped=1"),
     "report-dark": ("dark", 1100, 830, "#grouped=1"),
     "report-narrow": ("light", 400, 830, ""),

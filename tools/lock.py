@@ -3,6 +3,7 @@
     make lock                        keep every version that requirements.lock names
     make upgrade                     move all versions
     make upgrade ARGS="numpy ruff"   move these and what they force
+    python tools/lock.py --check     exit 1 if the locks do not fit the requirements; without network
 
 uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
 Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
@@ -17,15 +18,24 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from packaging.markers import Marker
+from packaging.requirements import Requirement
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent
+CRATE = "tests/requirements-crate"
+LOCKS = {  # requirements by file, with the locks that are installed together for them
+    "requirements.txt": ("requirements.lock",),
+    "requirements-train.txt": ("requirements-train.lock",),
+    "requirements-cloud.txt": ("requirements-train.lock", "requirements-cloud.lock"),
+    "requirements-gpu.txt": ("requirements-train.lock", "requirements-gpu.lock"),
+    f"{CRATE}.txt": (f"{CRATE}.lock",),
+}
 PYTHONS = ((3, 11), (3, 12))
 PLATFORM = re.compile(r"any|(manylinux|linux).*_(x86_64|aarch64)|macosx_.*_(x86_64|arm64|universal2)")
 LINUX = re.compile(r"any|(manylinux|linux).*_x86_64")
@@ -38,10 +48,16 @@ MACHINES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the locks.")
+    parser = argparse.ArgumentParser(description="Write the locks, or check them.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the locks are out of date")
     parser.add_argument("--upgrade", action="store_true", help="move all versions, or those of the packages named")
     parser.add_argument("packages", nargs="*", help="with --upgrade: move these alone")
     args = parser.parse_args()
+    if args.check and args.upgrade:
+        parser.error("--check and --upgrade exclude each other")
+    if args.check:
+        fault = next(faults(ROOT), None)
+        raise SystemExit(fault and f"{fault}; type: make lock")
     whole_lock = ROOT / "requirements.lock"
     pins = read_pins(whole_lock) if whole_lock.exists() else []
     if args.upgrade:
@@ -49,19 +65,81 @@ def main() -> None:
         pins = [pin for pin in pins if move and canonicalize_name(pin.partition("==")[0]) not in move]
     whole = resolve(ROOT / "requirements.txt", pins)
     kept = [header for header, _ in whole]
-    needed = {header.partition("==")[0] for header, _ in resolve(ROOT / "requirements-train.txt", kept)}
-    train = [block for block in whole if block[0].partition("==")[0] in needed]
+    needed = {name_of(header) for header, _ in resolve(ROOT / "requirements-train.txt", kept)}
+    train = [block for block in whole if name_of(block[0]) in needed]
     write(whole_lock, whole)
     write(ROOT / "requirements-train.lock", train)
     for kind in ("cloud", "gpu"):
         more = resolve(ROOT / f"requirements-{kind}.txt", kept)
-        write(ROOT / f"requirements-{kind}.lock", [each for each in more if each[0].partition("==")[0] not in needed])
-    crate = ROOT / "tests/requirements-crate"
-    write(crate.with_suffix(".lock"), resolve(crate.with_suffix(".txt"), crate_pins(args.upgrade)))
+        write(ROOT / f"requirements-{kind}.lock", [each for each in more if name_of(each[0]) not in needed])
+    write(ROOT / f"{CRATE}.lock", resolve(ROOT / f"{CRATE}.txt", crate_pins(args.upgrade)))
+
+
+def faults(root: Path) -> Iterator[str]:
+    """Each fault of the locks below `root` in one line, as far as the files alone tell: nothing is resolved."""
+    missing = [name for names in LOCKS.values() for name in names if not (root / name).exists()]
+    if missing:
+        yield f"{missing[0]} is missing"
+    else:
+        yield from unsatisfied(root)
+        yield from inconsistent(root)
+
+
+def unsatisfied(root: Path) -> Iterator[str]:
+    """Requirements that no pin satisfies on some machine of ours."""
+    for asking, names in LOCKS.items():
+        pins = [Requirement(pin) for name in names for pin in read_pins(root / name)]
+        for requirement in requirements(root / asking):
+            if not all(satisfied(requirement, pins, environment) for environment in environments()):
+                yield f"{names[-1]} does not satisfy {requirement} of {asking}"
+
+
+def inconsistent(root: Path) -> Iterator[str]:
+    """Differences between the locks that are installed by themselves and the whole lock.
+
+    The training lock is a part of the whole lock, line for line. The locks for the cloud and for GPUs are installed
+    beside the training lock and hold nothing of it; what they share with the whole lock has the same version there.
+    """
+    whole, train, cloud, gpu = (
+        read_blocks(root / f"requirements{kind}.lock") for kind in ("", "-train", "-cloud", "-gpu")
+    )
+    for header, hashes in train.items():
+        if hashes != whole.get(header):
+            yield f"requirements-train.lock and requirements.lock differ in {header}"
+    whole_names, train_names = ({name_of(header) for header in blocks} for blocks in (whole, train))
+    whole_versions = {header.partition(" ")[0] for header in whole}
+    for kind, blocks in (("cloud", cloud), ("gpu", gpu)):
+        for header in blocks:
+            if name_of(header) in train_names:
+                yield f"requirements-{kind}.lock and requirements-train.lock both hold {name_of(header)}"
+            elif name_of(header) in whole_names and header.partition(" ")[0] not in whole_versions:
+                yield f"requirements-{kind}.lock and requirements.lock differ in {header}"
+
+
+def requirements(path: Path) -> Iterator[Requirement]:
+    """The requirements of a file and of the files that it includes."""
+    for line in path.read_text().splitlines():
+        asked = line.partition("#")[0].strip()
+        if asked.startswith("-r "):
+            yield from requirements(path.parent / asked.removeprefix("-r ").strip())
+        elif asked:
+            yield Requirement(asked)
+
+
+def satisfied(requirement: Requirement, pins: Iterable[Requirement], environment: dict[str, str]) -> bool:
+    """Whether a pin satisfies the requirement on that machine, if it applies there."""
+    if requirement.marker and not requirement.marker.evaluate(environment):
+        return True
+    return any(
+        canonicalize_name(pin.name) == canonicalize_name(requirement.name)
+        and (not pin.marker or pin.marker.evaluate(environment))
+        and requirement.specifier.contains(str(pin.specifier).removeprefix("=="), prereleases=True)
+        for pin in pins
+    )
 
 
 def crate_pins(upgrade: bool) -> list[str]:
-    lock = ROOT / "tests/requirements-crate.lock"
+    lock = ROOT / f"{CRATE}.lock"
     return read_pins(lock) if lock.exists() and not upgrade else []
 
 
@@ -70,7 +148,22 @@ def read_pins(lock: Path) -> list[str]:
     return [line.rstrip(" \\\n") for line in lock.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
 
 
-def resolve(requirements: Path, pins: Iterable[str]) -> list[tuple[str, list[str]]]:
+def read_blocks(lock: Path) -> dict[str, list[str]]:
+    """`name==version ; marker` to the lines of its hashes."""
+    blocks: dict[str, list[str]] = {}
+    for line in lock.read_text().splitlines():
+        if line.startswith(" "):
+            blocks[next(reversed(blocks))].append(line.strip(" \\"))
+        else:
+            blocks[line.rstrip(" \\")] = []
+    return blocks
+
+
+def name_of(header: str) -> str:
+    return header.partition("==")[0]
+
+
+def resolve(asking: Path, pins: Iterable[str]) -> list[tuple[str, list[str]]]:
     """(`name==version ; marker`, sorted hashes) of each package that some machine of ours needs, sorted.
 
     Runs in a temporary folder, since uv's own file names addresses.
@@ -80,7 +173,7 @@ def resolve(requirements: Path, pins: Iterable[str]) -> list[tuple[str, list[str
         constraints.write_text("\n".join(pins))
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
         command += ["--format", "pylock.toml", "--constraint", str(constraints)]
-        subprocess.run([*command, "--output-file", str(answer), str(requirements)], check=True)
+        subprocess.run([*command, "--output-file", str(answer), str(asking)], check=True)
         packages = tomllib.loads(answer.read_text())["packages"]
     return sorted((header(package), hashes(package)) for package in packages if needed_somewhere(package))
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.support import small_data
 
 from harness.finish import plots
 from harness.runs.run_folder import RunFolder
 from programs.cifar10 import dataset
+from tests.support import small_data
 
 METRICS = (
     "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n"

@@ -14,9 +14,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.fakes.worker import Host, gone, stage
 
 from harness.launch import container, engine
+from tests.fakes.worker import Host, gone, stage
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -12,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from benchmarks import generated_runs
 from benchmarks.generated_runs import CLASSIFIER, COUNTER, LANGUAGE, one
-from tests.conftest import ON_CI
-
 from harness.contract import plan, record
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
@@ -24,6 +23,7 @@ from harness.report import table as tables
 from harness.report.rows import row_of
 from harness.runs import stored
 from harness.sharing import run_archive
+from tests.conftest import ON_CI
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 8e6  # bytes

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.tracking.test_tracker import COMPLETED, KEY, PLANNED, Copied, Server, acting, environment, nobody
 
 from harness.contract import plan
 from harness.contract.errors import NotReady
@@ -19,6 +18,7 @@ from harness.runs import stored
 from harness.settings.project import ROOT
 from harness.sharing import find, run_archive
 from harness.tracking.tracker import experiment_key
+from tests.tracking.test_tracker import COMPLETED, KEY, PLANNED, Copied, Server, acting, environment, nobody
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.contract.test_plan import PLAN
 
 from harness.contract import plan, record
 from harness.runs import run_folder
 from harness.tracking import tracker
+from tests.contract.test_plan import PLAN
 
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
 CONFIG = {

@@ -13,6 +13,7 @@ from harness.evidence.band import Band
 from harness.evidence.significance import Claim
 from harness.runs import stored
 from harness.runs.stored import StoredRun
+from harness.settings.schema import Data
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,18 @@ def named(runs: Path, old: str, new: str) -> Pair:
     return pair
 
 
-def newest(root: Path, runs: Path) -> Pair:
-    """The newest completed run on what data.dvc pins, and the same program's newest on another version.
+def newest(root: Path, runs: Path, document: str) -> Pair:
+    """The newest completed run on what a .dvc document pins, and the same program's newest on another version.
 
     Raises:
         NotReady: there is no such run.
     """
-    pin = pins.pinned(root)
+    pin = pins.pinned(root, document).hash
     whole = [each for each in stored.everything(runs)[0] if each.status == "completed" and each.model.exists()]
     whole = [each for each in whole if not each.plan.experiment.dataset.sample]
     new = [each for each in whole if each.plan.experiment.dataset.hash == pin]
     if not new:
-        raise NotReady(f"no completed run in {runs} was trained on {pin}, which data.dvc pins", command="dvc repro")
+        raise NotReady(f"no completed run in {runs} was trained on {pin}, which {document} pins", command="dvc repro")
     same = [each for each in whole if each.plan.experiment.program == new[-1].plan.experiment.program]
     old = [each for each in same if each.plan.experiment.dataset.hash != pin]
     if not old:
@@ -58,13 +59,18 @@ def newest(root: Path, runs: Path) -> Pair:
     return Pair(old[-1], new[-1])
 
 
-def test_sets(root: Path, pair: Pair, say: Callable[[str], None]) -> dict[str, Path]:
+def test_sets(root: Path, pair: Pair, settings: Data, say: Callable[[str], None]) -> dict[str, Path]:
     """The data of both versions, as folders, by the name of its test set.
 
     Raises:
         NotReady, DataError: a version cannot be had.
+        SettingError: the program is not there any more.
     """
-    return {f"{name} test": restore_data(root, run, say).folder for name, run in (("old", pair.old), ("new", pair.new))}
+    source = program.load(pair.new.plan.experiment.program).source()
+    return {
+        f"{name} test": restore_data(root, run, settings, source, say).folder
+        for name, run in (("old", pair.old), ("new", pair.new))
+    }
 
 
 def judge(runs: Path, pair: Pair, sets: dict[str, Path], threads: int) -> dict[str, Claim]:

@@ -3,23 +3,26 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from harness.contract import atomic, identity, program
 from harness.contract.errors import HarnessError
 from harness.contract.program import Program
-from harness.data import obtain
+from harness.data import obtain, pins
+from harness.data.restore import version
 
-CACHE = ".cache/shifts.json"  # by program and the two hashes, since comparing takes seconds
+CACHE = "shifts.json"  # in .cache; by program and the two hashes, since comparing takes seconds
+Say = Callable[[str], None]
 
 
-def lines(root: Path, name: str, old: str, new: str, say: Callable[[str], None] = lambda line: None) -> list[str]:
+def lines(root: Path, document: str, name: str, old: str, new: str, say: Say = lambda line: None) -> list[str]:
     """In words how the versions of a program's data with these directory hashes differ.
 
-    Where one of them, or the program, cannot be had, one line says so.
+    Where one of them, or the program, cannot be had, one line says so. `document` is the .dvc file that pins the data.
     """
     if old == new:
         return ["the same data"]
-    cache = root / CACHE
+    cache = root / obtain.CACHE / CACHE
     try:
         known: dict[str, list[str]] = json.loads(cache.read_text())
     except (OSError, ValueError):
@@ -28,7 +31,7 @@ def lines(root: Path, name: str, old: str, new: str, say: Callable[[str], None] 
     if key not in known:
         try:
             owner = program.load(name)
-            folders = [_folder(root, owner, pin, say) for pin in (old, new)]
+            folders = [_folder(root, document, owner, content, say) for content in (old, new)]
             known[key] = list(owner.differences(*folders)) or ["the files differ"]
         except HarnessError as error:
             return [f"not known: {error.what}"]
@@ -37,11 +40,12 @@ def lines(root: Path, name: str, old: str, new: str, say: Callable[[str], None] 
     return known[key]
 
 
-def _folder(root: Path, owner: "Program[object]", pin: str, say: Callable[[str], None]) -> Path:
+def _folder(root: Path, document: str, owner: Program[Any], content: str, say: Say) -> Path:
+    """A folder with the data that has this directory hash."""
     sample = owner.source().sample
-    if sample is not None and sample.hash == pin:
-        return obtain.sample(root).folder
-    data = root / "data"
-    if data.is_dir() and any(data.iterdir()) and identity.identify(data, "custom").hash == pin:
+    if sample is not None and sample.hash == content:
+        return obtain.sample(root, sample).folder
+    data = root / pins.pinned(root, document).folder
+    if data.is_dir() and any(data.iterdir()) and identity.identify(data, "custom").hash == content:
         return data
-    return obtain.version(root, pin, say)
+    return version(root, document, content, say)

@@ -1,4 +1,4 @@
-"""From a started run to its record: follow it, collect what it left, copy that to where people look."""
+"""Follow a started run to completion, collect its outputs, and publish them: plots, Comet, DVC, console."""
 
 import time
 from collections.abc import Callable
@@ -16,8 +16,6 @@ from harness.settings.schema import Comet
 from harness.tracking.tracker import Tracker
 
 DETACHED = 3  # exit code
-
-
 Epoch = dict[str, float]
 
 
@@ -31,34 +29,36 @@ def conclude(
     started: float,
     judge: Callable[[Epoch], None] = lambda epoch: None,
 ) -> int:
-    """Exit code 0 where the run completed or was pruned, 1 where it failed, 3 where it goes on without this program.
+    """Exit code 0 where the run completed or was pruned, 1 where it failed, 3 where it runs on without this program.
 
-    A replay is held against its original: 0 where that came out identical or equivalent, 1 where different.
+    A replay is compared with its baseline: 0 where it is identical or equivalent, 1 where it is different.
 
-    `target` is a folder that is published to, `started` the monotonic time since which the run counts.
-    `judge` hears each epoch's numbers, and ends a run that is not worth its time by raising launch.StopEarly.
+    Args:
+        target: a folder that is published to.
+        started: the monotonic time since which the run counts.
+        judge: receives each epoch's numbers, and ends a run that is not worth its time by raising launch.StopEarly.
     """
 
-    def heard(epoch: Epoch) -> None:
-        tracker.event(epoch)
+    def log_epoch(epoch: Epoch) -> None:
+        tracker.log_epoch(epoch)
         judge(epoch)
 
     tracker = Tracker(run, planned, comet.project, comet.workspace)
-    listener = Listener(run.log, heard)
+    listener = Listener(run.log, log_epoch)
     ended = follow.follow(runner, run, dataset, listener)
     listener.close()
     if ended.detached:
-        tracker.leave()
+        tracker.abandon()
         summary.detached(run)
         return DETACHED
     record = collect.collect(run, planned, ended)
-    plots.draw(run, dataset)
-    judged = baseline.judge(run, record) if planned.provenance.replays else None
+    plots.draw(run, record, dataset)
+    verdict = baseline.judge(run, record) if planned.provenance.replays else None
     tracked = tracker.finish(record)
     if target is not None:
         publish.publish_run(run, record, target)
     summary.summarise(record, run, str(tracked), time.monotonic() - started)
     if planned.provenance.replays:
-        summary.tell(judged)
-        return 0 if judged and judged.verdict != DIFFERENT else 1
+        summary.report(verdict)
+        return 0 if verdict and verdict.verdict != DIFFERENT else 1
     return 0 if record.status in ("completed", "pruned") else 1

@@ -1,60 +1,80 @@
-"""Pictures of a run: its learning curve, and the test images that it classified worst."""
+"""The plots of a run: its learning curve, and those that its program draws."""
 
-import csv
 import io
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.contract import atomic
+from harness.console import say
+from harness.contract import atomic, metrics, program
+from harness.contract.errors import HarnessError
+from harness.contract.metrics import Epoch, Metric
+from harness.contract.record import RunRecord
 from harness.runs.run_folder import RunFolder
-from programs.cifar10.host.plots import worst
 
-MARKS = ("accuracy", "loss")
+STYLES = {"train": "--", "validation": "-"}
+ROW = 2  # axes side by side
 
 
-def draw(run: RunFolder, data: Path) -> None:
-    """Draw what the run left: learning_curve.png and .svg from metrics.csv, worst_images.png from predictions.csv.
+def draw(run: RunFolder, record: RunRecord, data: Path) -> None:
+    """Draw learning_curve.png and .svg from metrics.csv and, of a run with results, the program's own plots.
 
-    A run that failed early leaves neither of those, and gets no picture.
+    A run that failed before its first epoch gets no plot. One whose program is not there any more, or cannot draw, gets
+    the learning curve alone, and a line says so.
     """
-    if run.metrics.exists():
-        _learning_curve(_rows(run.metrics), run.curve)
-    if run.predictions.exists():
-        worst(_rows(run.predictions), data, run.worst)
+    if epochs := metrics.epochs(run.metrics):
+        _learning_curve(epochs, record.description.metrics, run.curve)
+    if record.results is None:
+        return
+    name = record.experiment.program
+    try:
+        for file, figure in program.load(name).plots(run.path, data):
+            save(figure, run.path / file)
+    except HarnessError as error:
+        say(f"plots     the learning curve alone: {error.what}")
+    except Exception as error:  # a finished run is not lost for want of a plot
+        traceback.print_exc()
+        say(f"plots     not all of them: {name} raised {type(error).__name__}: {error}")
 
 
-def _rows(path: Path) -> list[dict[str, float]]:
-    with path.open(newline="") as file:
-        return [
-            {name: float(value) for name, value in row.items() if name != "weights"} for row in csv.DictReader(file)
-        ]
-
-
-def _learning_curve(epochs: list[dict[str, float]], path: Path) -> None:
-    figure, axes = _figure(1, 2, (9, 3.6))
-    for axis, mark in zip(axes.flat, MARKS, strict=True):
-        for name, style in (("train", "--"), ("validation", "-")):
-            values = [epoch[f"{name}_{mark}"] for epoch in epochs]
-            axis.plot([epoch["epoch"] for epoch in epochs], values, style, marker=".", label=name)
-        axis.set(xlabel="epoch", ylabel=f"{mark} (nats)" if mark == "loss" else mark)
+def _learning_curve(epochs: Sequence[Epoch], named: Sequence[Metric], path: Path) -> None:
+    """The curves of each metric on training and validation data, as far as the epochs have them."""
+    drawn = [each for each in named if any(f"{part}_{each.name}" in epochs[0] for part in STYLES)]
+    if not drawn:
+        return
+    columns = min(ROW, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure, axes = _figure(rows, columns)
+    for axis in axes.flat[len(drawn) :]:
+        axis.remove()
+    for axis, metric in zip(axes.flat, drawn, strict=False):
+        for part, style in STYLES.items():
+            column = f"{part}_{metric.name}"
+            if column in epochs[0]:
+                numbers = [epoch["epoch"] for epoch in epochs], [epoch[column] for epoch in epochs]
+                axis.plot(*numbers, style, marker=".", label=part)
+        axis.set(xlabel="epoch", ylabel=f"{metric.name} ({metric.unit})" if metric.unit else metric.name)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend()
-    _save(figure, path.with_suffix(".png"))
-    _save(figure, path.with_suffix(".svg"))
+    save(figure, path.with_suffix(".png"))
+    save(figure, path.with_suffix(".svg"))
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
+def _figure(rows: int, columns: int) -> tuple[Any, Any]:
     """A figure that needs no display, and its axes."""
-    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
-    rcParams["svg.hashsalt"] = "harness"  # else equal pictures get unequal ids
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=(4.5 * columns, 3.6 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write a figure, whole or not at all: equal figures give equal bytes."""
+    from matplotlib import rcParams
+
+    rcParams["svg.hashsalt"] = "harness"  # else equal plots get unequal ids
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=100, metadata={"Date": None} if path.suffix == ".svg" else {})
     atomic.write(path, content.getvalue())

@@ -1,53 +1,43 @@
-"""The part of a run that is the same each time it is run: for DVC, which tracks outputs by their bytes.
+"""Publish what is the same each time a run is repeated: for DVC, which tracks outputs by their bytes.
 
 Times, names of runs and speeds stay in the run folder.
 """
 
 import csv
-import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.contract import atomic
+from harness.contract import atomic, metrics
 from harness.contract.errors import NotReady
 from harness.contract.plan import DatasetId, to_json
 from harness.contract.record import Results, RunRecord
 from harness.runs.run_folder import RunFolder
 
-STABLE = ("epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate")
+UNSTABLE = ("seconds", "weights")  # columns of metrics.csv; so is each speed, NAME_per_second
 
 
 def publish_run(run: RunFolder, record: RunRecord, target: Path) -> None:
-    """Leave model.keras, metrics.json, learning_curve.csv and confusion.csv of a completed run in `target`.
+    """Leave the model, metrics.json, learning_curve.csv and, of a classifier, confusion.csv of a completed run.
 
     Raises:
         NotReady: the folder cannot be written.
     """
     if record.results is None or record.weights is None:
         return
-    metrics = {
-        name: getattr(record.results, name)
-        for name in (
-            "train_accuracy",
-            "validation_accuracy",
-            "validation_loss",
-            "test_accuracy",
-            "test_loss",
-            "test_correct",
-        )
-    }
-    about = {
+    identity = {
+        "program": record.experiment.program,
         "experiment_id": record.experiment_id,
         "dataset_hash": record.experiment.dataset.hash,
         "weights": record.weights,
     }
-    with run.metrics.open(newline="") as file:
-        epochs = list(csv.DictReader(file))
-    _write(target, "model.keras", run.model.read_bytes())
-    _write(target, "metrics.json", _json({**metrics, **about}))
-    _write(target, "learning_curve.csv", _csv(STABLE, [[epoch[name] for name in STABLE] for epoch in epochs]))
-    _write(target, "confusion.csv", _csv(("actual", "predicted"), _pairs(record.results)))
+    model = run.model(record)
+    _write(target, model.name, model.read_bytes())
+    _write(target, "metrics.json", _json({**record.results.metrics, **identity}))
+    _write(target, "learning_curve.csv", _learning_curve(run.metrics))
+    if record.results.confusion:
+        _write(target, "confusion.csv", metrics.table(("actual", "predicted"), _pairs(record.results)))
 
 
 def publish_dataset(dataset: DatasetId, target: Path) -> None:
@@ -55,10 +45,9 @@ def publish_dataset(dataset: DatasetId, target: Path) -> None:
     _write(target, "dataset.json", _json(to_json(dataset)))
 
 
-def publish_evaluation(correct: int, images: int, agrees: bool, target: Path) -> None:
-    """Leave metrics.json of an evaluation in `target`."""
-    found = {"test_accuracy": correct / images, "test_correct": correct, "test_images": images, "agrees": agrees}
-    _write(target, "metrics.json", _json(found))
+def publish_evaluation(values: Mapping[str, float], examples: int, agrees: bool, target: Path) -> None:
+    """Leave metrics.json of an evaluation in `target`: the test metrics, and whether they are the recorded ones."""
+    _write(target, "metrics.json", _json({**values, "test_examples": examples, "agrees": agrees}))
 
 
 def _write(target: Path, name: str, content: bytes | str) -> None:
@@ -73,14 +62,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
-def _pairs(results: Results) -> list[list[str]]:
-    """A row for each test image, ordered by class: the form that DVC's confusion template draws."""
-    names = results.class_names
+def _learning_curve(path: Path) -> str:
+    """The columns of metrics.csv that are the same each time, as they are written there."""
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    stable = [at for at, name in enumerate(header) if name not in UNSTABLE and not name.endswith("_per_second")]
+    return metrics.table([header[at] for at in stable], [[row[at] for at in stable] for row in rows])
+
+
+def _pairs(results: Results) -> list[tuple[str, str]]:
+    """A row for each test example, ordered by class: the form that DVC's confusion template draws."""
+    names = results.classes
     counts = [(i, j, count) for i, row in enumerate(results.confusion) for j, count in enumerate(row)]
-    return [[names[i], names[j]] for i, j, count in counts for _ in range(count)]
-
-
-def _csv(header: tuple[str, ...], rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
+    return [(names[i], names[j]) for i, j, count in counts for _ in range(count)]

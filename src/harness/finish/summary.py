@@ -1,34 +1,30 @@
 """What is said of a run before it starts and after it has ended."""
 
 import json
-from typing import TYPE_CHECKING
 
 from harness.console import duration, say
-from programs.cifar10.host.published import SAMPLE
+from harness.contract import program
+from harness.contract.errors import HarnessError
+from harness.contract.plan import DatasetId, Experiment, Git, RunPlan
+from harness.contract.record import RunRecord
+from harness.evidence import quantity
+from harness.evidence.verdict import DIFFERENT, Verdict
+from harness.runs.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    from harness.contract.plan import RunPlan
-    from harness.contract.record import RunRecord
-    from harness.evidence.verdict import Verdict
-    from harness.runs.run_folder import RunFolder
+SPLITS = ("train", "validation", "test")
 
 
-def announce(planned: "RunPlan", run: "RunFolder") -> None:
-    """What is about to run, and where it will be found."""
-    experiment, place, git = planned.experiment, planned.placement, planned.provenance.git
-    config = experiment.config
+def announce(plan: RunPlan, run: RunFolder) -> None:
+    """Say what is about to run, and where it will be found."""
+    experiment, placement = plan.experiment, plan.placement
     if experiment.dataset.sample:
-        say(SAMPLE)
+        say(_warning(experiment))
     say(f"dataset   {experiment.dataset.name} {experiment.dataset.hash}")
-    epochs, threads = _counted(config["epochs"], "epoch"), _counted(place.threads, "thread")
-    say(f"model     ResNet-{config['resnet_size']} v{config['resnet_version']}, {epochs}")
-    say(f"code      {commit(git)}")
-    say(f"place     {place.runner} ({place.reason}), {threads}")
+    say(f"program   {experiment.program}: {plan.description.about}")
+    say(f"code      {_commit(plan.provenance.git)}")
+    threads = f"{placement.threads} thread{'' if placement.threads == 1 else 's'}"
+    say(f"target    {placement.runner} ({placement.reason}), {threads}")
     say(f"run       {run.path}")
-
-
-def _counted(number: object, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def outcome(code: int) -> str:
@@ -36,53 +32,90 @@ def outcome(code: int) -> str:
     return {0: "completed", 3: "detached"}.get(code, "FAILED")
 
 
-def detached(run: "RunFolder") -> None:
-    """The last lines where a job goes on without this program."""
+def detached(run: RunFolder) -> None:
+    """The last lines where a job keeps running without this program."""
     say("")
-    say(f"DETACHED  the job goes on, and costs; its run is {run.path}")
+    say(f"DETACHED  the job keeps running, and costs; its run is {run.path}")
     say(f"attach    python src/attach.py {run.path.name}")
 
 
-def summarise(record: "RunRecord", run: "RunFolder", comet: str, seconds: float) -> None:
-    """The last lines of a run: what came out, of what, and where it is."""
-    dataset = record.experiment.dataset
+def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> None:
+    """The last lines of a run: its results, what they are results of, and where they are."""
     say("")
     if record.status != "completed":
-        say(f"{'PRUNED ' if record.status == 'pruned' else 'FAILED '}   {record.reason}")
-        say(f"log       {run.log}")
-        if any(run.checkpoints.glob("step-*.ckpt")):
-            away = f" mode={record.placement.mode}" if record.placement.cloud else ""
-            say(f"states    {run.checkpoints}{_also_in_s3(run)}")
-            say(f"resume    python src/train.py{away} resume={run.path.name}")
-    if (bill := record.bill) is not None:
-        billed = "unknown" if bill.billable_seconds is None else f"{bill.billable_seconds} s"
-        instances = f" x {bill.instances} instances" if bill.instances > 1 else ""
-        saving = "" if bill.saving is None else f", {100 * bill.saving:.0f} % saved by spot"
-        usd = "price unknown" if bill.usd is None else f"about {bill.usd:.2f} USD"
-        say(f"billed    {billed}{instances}{saving}; {usd} ({bill.job}, {bill.status})")
-    if (results := record.results) is not None:
-        say(f"accuracy  validation {results.validation_accuracy:.4f}, test {results.test_accuracy:.4f}")
+        _failure(record, run)
+    _bill(record)
+    if record.results is not None:
+        say(f"{record.description.objective.name:9} {_values(record)}")
         say(f"weights   {record.weights}")
-    say(f"dataset   {dataset.name} {dataset.hash}{' (bundled sample, not CIFAR-10)' if dataset.sample else ''}")
+    say(f"dataset   {_dataset(record.experiment.dataset)}")
     say(f"experiment {record.experiment_id}")
-    say(f"commit    {commit(record.provenance.git)}")
+    say(f"commit    {_commit(record.provenance.git)}")
     say(f"comet     {comet}")
     say(f"run       {run.path} ({duration(seconds).removeprefix('about ')})")
-    if dataset.sample:
-        say(SAMPLE)
+    if record.experiment.dataset.sample:
+        say(_warning(record.experiment))
 
 
-def tell(judged: "Verdict | None") -> None:
+def report(verdict: Verdict | None) -> None:
     """The verdict on a replay and its reasons."""
-    if judged is None:
-        say("verdict   none: the plan came without a record to hold the replay against")
+    if verdict is None:
+        say("verdict   none: the plan came without a record to compare the replay with")
         return
-    say(f"verdict   {judged.verdict.upper()} {'from' if judged.verdict == 'different' else 'to'} {judged.original}")
-    for reason in judged.reasons:
+    preposition = "from" if verdict.verdict == DIFFERENT else "to"
+    say(f"verdict   {verdict.verdict.upper()} {preposition} {verdict.original}")
+    for reason in verdict.reasons:
         say(f"          {reason}")
 
 
-def _also_in_s3(run: "RunFolder") -> str:
+def _values(record: RunRecord) -> str:
+    """The deciding metric on each part of the data."""
+    metric = record.description.objective
+    values = [(split, record.value(split)) for split in SPLITS]
+    return ", ".join(f"{split} {quantity.text(metric, value)}" for split, value in values if value is not None)
+
+
+def _failure(record: RunRecord, run: RunFolder) -> None:
+    say(f"{'PRUNED' if record.status == 'pruned' else 'FAILED':9} {record.reason}")
+    say(f"log       {run.log}")
+    if any(run.checkpoints.glob("step-*.ckpt")):
+        mode = f" mode={record.placement.mode}" if record.placement.cloud else ""
+        say(f"checkpoints {run.checkpoints}{_also_in_s3(run)}")
+        say(f"resume    python src/train.py{mode} resume={run.path.name}")
+
+
+def _bill(record: RunRecord) -> None:
+    if (bill := record.bill) is None:
+        return
+    billed = "unknown" if bill.billable_seconds is None else f"{bill.billable_seconds} s"
+    instances = f" x {bill.instances} instances" if bill.instances > 1 else ""
+    saving = "" if bill.saving is None else f", {100 * bill.saving:.0f} % saved by spot"
+    usd = "price unknown" if bill.usd is None else f"about {bill.usd:.2f} USD"
+    say(f"billed    {billed}{instances}{saving}; {usd} ({bill.job}, {bill.status})")
+
+
+def _dataset(dataset: DatasetId) -> str:
+    return f"{dataset.name} {dataset.hash}{' (bundled sample)' if dataset.sample else ''}"
+
+
+def _warning(experiment: Experiment) -> str:
+    """What a program says of its sample; of one that is not there any more, that there was one."""
+    try:
+        sample = program.load(experiment.program).source().sample
+    except HarnessError:
+        sample = None
+    return (
+        sample.warning if sample else f"SAMPLE DATA: the bundled {experiment.dataset.name} stood in for the real data"
+    )
+
+
+def _commit(git: Git | None) -> str:
+    if git is None:
+        return "unknown (not a git repository)"
+    return f"{git.commit[:12]} on {git.branch or 'no branch'}{', with uncommitted changes' if git.dirty else ''}"
+
+
+def _also_in_s3(run: RunFolder) -> str:
     if not run.cloud.exists():
         return ""
     job = json.loads(run.cloud.read_text())

@@ -25,7 +25,7 @@ def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str]
 
     Ctrl-C, SIGTERM or SIGHUP stops it in order: SIGTERM, then SIGKILL after the runner's grace or on a second signal.
     A worker that had completed by then has completed. One that outlives this program goes on where the terminal is
-    closed (SIGHUP), and Ctrl-C at a terminal asks first. Where `listen` raises StopEarly, the worker is stopped in order.
+    closed (SIGHUP), and Ctrl-C at a terminal asks first. If `listen` raises StopEarly, the worker is stopped in order.
     """
     # Signals only leave a note, so that none can break off the reading or the clearing up; a thread acts on the notes.
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()

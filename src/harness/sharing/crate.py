@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from harness.contract.plan import Description
+from harness.evidence import quantity
 from harness.runs.stored import StoredRun
 
 METADATA = "ro-crate-metadata.json"
@@ -20,80 +22,104 @@ TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".py": "text/x-python",
-    ".keras": "application/zip",
 }
-ABOUT = {
-    "plan.json": "What should happen: settings, data, code and place, by hash",
-    "record.json": "What did happen: environment, results, digests of the weights",
-    "data.dvc": "The pin of the data set that was trained on, as DVC writes it",
-    "changes.patch": "What was not committed",
-    "metrics.csv": "Losses and accuracies after each epoch",
-    "predictions.csv": "Label, predicted class and loss of each test image",
-    "verdict.json": "Whether the run came to the same as the one that it replays",
-    "log.txt": "What the run said",
-    "model.keras": "The trained model, in Keras's own format",
-    "requirements.lock": "The host's libraries, by hash",
-    "code/requirements-train.lock": "The training's libraries, by hash",
-    "learning_curve.png": "The learning curve",
-    "worst_images.png": "The test images of the largest loss",
-}
-RESULTS = ("record.json", "metrics.csv", "predictions.csv", "model.keras", "learning_curve.png", "worst_images.png")
+ZIP = b"PK\x03\x04"  # how a ZIP file begins: many frameworks' models are one
+PLOTS = (".png", ".svg")
 OBJECTS = ("plan.json", "data.dvc", "changes.patch", "code/requirements-train.lock", "requirements.lock")
+RESULTS = ("record.json", "metrics.csv", "predictions.csv")  # and the model, and the plots
 
 
-def describe(past: StoredRun, files: Mapping[str, bytes], license_: str) -> bytes:
+def describe(run: StoredRun, files: Mapping[str, bytes], license_: str) -> bytes:
     """The metadata file of a crate that holds these files; equal arguments give equal bytes."""
     from rocrate.model import ContextEntity, File
     from rocrate.rocrate import ROCrate
 
-    planned, record, git = past.plan, past.record, past.plan.provenance.git
-    ended = (record and record.finished) or planned.provenance.created
-    made = ROCrate(version="1.1")
-    made.name = f"Run {planned.run_id}"
-    size = planned.experiment.config["resnet_size"]
-    accuracy = f", test accuracy {record.results.test_accuracy:.4f}" if record and record.results else ""
-    trained = f"A ResNet-{size} trained on {planned.experiment.dataset.name}{accuracy}"
-    made.description = f"{trained}; replay.py runs it again from this file."
-    made.datePublished, made.license = ended, license_ or UNSTATED
-    entities = {}
+    plan, record, git = run.plan, run.record, run.plan.provenance.git
+    ended = (record and record.finished) or plan.provenance.created
+    crate = ROCrate(version="1.1")
+    crate.name = f"Run {plan.run_id}"
+    crate.description = f"{_summary(run)}; replay.py runs it again from this file."
+    crate.datePublished, crate.license = ended, license_ or UNSTATED
+    descriptions, entities = _descriptions(plan.description), {}
     for name in sorted(files):
         properties = {
             "name": name.rpartition("/")[2],
-            "encodingFormat": TYPES.get("." + name.rpartition(".")[2], "text/plain"),
+            "encodingFormat": _type(name, files[name]),
             "contentSize": str(len(files[name])),
             "sha256": hashlib.sha256(files[name]).hexdigest(),
         }
-        about = {"description": ABOUT[name]} if name in ABOUT else {}
-        entities[name] = made.add(File(made, None, dest_path=name, properties={**properties, **about}))
+        if name in descriptions:
+            properties["description"] = descriptions[name]
+        entities[name] = crate.add(File(crate, None, dest_path=name, properties=properties))
     profile = {"@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
-    made.root_dataset["conformsTo"] = made.add(ContextEntity(made, PROFILE, properties=profile))
-    made.metadata.extra_terms["sha256"] = "https://schema.org/sha256"  # younger than RO-Crate 1.1's own terms
+    crate.root_dataset["conformsTo"] = crate.add(ContextEntity(crate, PROFILE, properties=profile))
+    crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"  # younger than RO-Crate 1.1's own terms
     source = {
         "@type": "SoftwareSourceCode",
         "name": "The training program",
-        "description": f"The files below code/; sha256 of all of them {planned.experiment.code}",
+        "description": f"The files below code/; sha256 of all of them {plan.experiment.code}",
         "programmingLanguage": "Python",
     }
     if git is not None:
         source |= {"version": git.commit} | ({"codeRepository": git.remote, "url": git.remote} if git.remote else {})
-    program = made.add(ContextEntity(made, "#program", properties=source))
+    program = crate.add(ContextEntity(crate, "#program", properties=source))
     action: dict[str, Any] = {
         "@type": "CreateAction",
-        "name": f"Training {planned.run_id}",
-        "description": f"Experiment {planned.experiment_id}, in {planned.placement.mode} mode",
-        "actionStatus": f"http://schema.org/{STATUS.get(past.status, 'FailedActionStatus')}",
+        "name": f"Training {plan.run_id}",
+        "description": f"Experiment {plan.experiment_id}, in {plan.placement.mode} mode",
+        "actionStatus": f"http://schema.org/{STATUS.get(run.status, 'FailedActionStatus')}",
         "endTime": ended,
     }
     if record and record.started:
         action["startTime"] = record.started
     if record and record.reason:
         action["error"] = record.reason
-    run = made.add(ContextEntity(made, "#run", properties=action))
-    run["instrument"] = program
-    run["object"] = [entities[name] for name in OBJECTS if name in entities]
-    run["result"] = [entities[name] for name in RESULTS if name in entities]
-    made.root_dataset["mentions"] = run
-    return json.dumps(made.metadata.generate(), indent=1, sort_keys=True).encode() + b"\n"
+    training = crate.add(ContextEntity(crate, "#run", properties=action))
+    results = (*RESULTS, plan.description.model, *filter(is_plot, sorted(files)))
+    training["instrument"] = program
+    training["object"] = [entities[name] for name in OBJECTS if name in entities]
+    training["result"] = [entities[name] for name in results if name in entities]
+    crate.root_dataset["mentions"] = training
+    return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True).encode() + b"\n"
+
+
+def is_plot(name: str) -> bool:
+    """Whether a file of a run folder is a plot: an image beside plan and record."""
+    return "/" not in name and name.endswith(PLOTS)
+
+
+def _summary(run: StoredRun) -> str:
+    description, metric = run.plan.description, run.plan.description.objective
+    value = run.record.value("test") if run.record else None
+    score = "" if value is None else f", test {metric.name} {quantity.text(metric, value)}"
+    return f"{description.about} trained on {run.plan.experiment.dataset.name}{score}"
+
+
+def _descriptions(description: Description) -> dict[str, str]:
+    names = " and ".join(metric.name for metric in description.metrics)
+    return {
+        "plan.json": "What should happen: program, settings, data, code and placement, by hash",
+        "record.json": "What did happen: environment, results, digests of the weights",
+        "data.dvc": "The pin of the data set that was trained on, as DVC writes it",
+        "changes.patch": "What was not committed",
+        "metrics.csv": f"Training and validation {names} after each epoch",
+        "predictions.csv": f"The prediction for each of the test {description.examples}",
+        "verdict.json": "Whether the run is identical or equivalent to the one that it replays",
+        "log.txt": "The run's log",
+        description.model: "The trained model",
+        "requirements.lock": "The host's libraries, by hash",
+        "code/requirements-train.lock": "The training's libraries, by hash",
+        "learning_curve.png": "The learning curve",
+        "learning_curve.svg": "The learning curve",
+    }
+
+
+def _type(name: str, content: bytes) -> str:
+    """The media type of a file: by its ending, else by its first bytes."""
+    known = TYPES.get("." + name.rpartition(".")[2])
+    if known is None and b"\0" in content:
+        return "application/zip" if content.startswith(ZIP) else "application/octet-stream"
+    return known or "text/plain"
 
 
 def files(described: Any) -> dict[str, str]:

@@ -32,36 +32,37 @@ def find(runs: Path, name: str, scratch: Path) -> StoredRun:
         with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else contextlib.nullcontext() as archive:
             ours = archive is not None and run_archive.METADATA in archive.namelist()
         opened = run_archive.open_archive(path, scratch) if ours else run_archive.open_comet(path, scratch)
-        found = stored.read(opened)
+        run = stored.read(opened)
     elif path.is_file():
-        found = _of_plan(runs, path, scratch)
+        run = _by_plan(runs, path, scratch)
     elif re.fullmatch(r"[0-9a-f]{40}", name):
-        found = _of_key(runs, name, scratch)
+        run = _by_comet_key(runs, name, scratch)
     elif (path / "plan.json").exists() or name == "last" or ("/" not in name and any(runs.glob(f"{name}*/plan.json"))):
-        found = stored.named(runs, name)
+        run = stored.named(runs, name)
     else:
         raise SettingError(f"{name}: there is no such run", legal=LEGAL, command=f"ls {runs}")
-    _check(found)
-    return found
+    _refuse_edited(run)
+    return run
 
 
-def _of_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
-    run = RunFolder(scratch)
-    shutil.copyfile(path, run.plan)
+def _by_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
+    """The run of a plan.json, with the record of a run of its experiment where there is one."""
+    folder = RunFolder(scratch)
+    shutil.copyfile(path, folder.plan)
     try:
-        planned = run.planned()
+        plan = folder.planned()
     except (OSError, ValueError) as error:
         raise SettingError(f"{path} is no plan that this version can read: {error}", legal=LEGAL) from error
     same = [
-        each for each in stored.everything(runs)[0] if each.record and each.plan.experiment_id == planned.experiment_id
+        each for each in stored.everything(runs)[0] if each.record and each.plan.experiment_id == plan.experiment_id
     ]
-    same.sort(key=lambda each: (each.run_id == planned.run_id, each.status == "completed", each.run_id))
-    if same and (same[-1].run_id == planned.run_id or same[-1].status == "completed"):
-        return dataclasses.replace(same[-1], plan=planned)
-    return StoredRun(run, planned, None, ())
+    same.sort(key=lambda each: (each.run_id == plan.run_id, each.status == "completed", each.run_id))
+    if same and (same[-1].run_id == plan.run_id or same[-1].status == "completed"):
+        return dataclasses.replace(same[-1], plan=plan)
+    return StoredRun(folder, plan, None, ())
 
 
-def _of_key(runs: Path, key: str, scratch: Path) -> StoredRun:
+def _by_comet_key(runs: Path, key: str, scratch: Path) -> StoredRun:
     from harness.sharing import run_archive
 
     for each in stored.everything(runs)[0]:
@@ -73,13 +74,13 @@ def _of_key(runs: Path, key: str, scratch: Path) -> StoredRun:
     return stored.read(run_archive.fetch_comet(key, scratch))
 
 
-def _check(found: StoredRun) -> None:
+def _refuse_edited(run: StoredRun) -> None:
     """Refuse a plan or record that was edited.
 
     Raises:
         NotReady: as it says.
     """
-    if experiment_id(found.plan.experiment) != found.plan.experiment_id:
-        raise NotReady(f"{found.run_id} cannot be replayed: its plan was changed after it was made")
-    if found.record and found.record.experiment != found.plan.experiment:
-        raise NotReady(f"{found.run_id} cannot be replayed: its record is of another plan")
+    if experiment_id(run.plan.experiment, run.plan.schema) != run.plan.experiment_id:
+        raise NotReady(f"{run.run_id} cannot be replayed: its plan was changed after it was made")
+    if run.record and run.record.experiment != run.plan.experiment:
+        raise NotReady(f"{run.run_id} cannot be replayed: its record is of another plan")

@@ -2,7 +2,7 @@
 
 from harness import console
 from harness.planning import draft
-from harness.runs.stored import StoredRun
+from harness.runs.stored import RUNNING, StoredRun
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud
 from harness.settings.sweeps import Job
@@ -58,4 +58,4 @@ def _here(group: Group, jobs: list[Job], rows: list[Row]) -> None:
 
 def code(row: Row) -> int:
     """As train.py's exit codes."""
-    return 0 if row.status in FINISHED else 3 if row.status == "going on" else 1
+    return 0 if row.status in FINISHED else 3 if row.status == RUNNING else 1

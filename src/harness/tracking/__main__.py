@@ -1,4 +1,4 @@
-"""Comet's copies of a run: the child that makes one of them.
+"""Make one of Comet's copies of a run, in a child process of its own.
 
 `python -m harness.tracking offline|online RUN_FOLDER EXPERIMENT_KEY PROJECT WORKSPACE`
 """
@@ -43,7 +43,7 @@ AUTOMATIC = (
 
 
 def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None:
-    """Make one copy; what the host should know of the online one goes to online.json, step by step."""
+    """Make one copy; the state of the online one goes to online.json, step by step."""
     os.nice(5)  # the training comes first
     run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
     end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.WARNING)
@@ -54,20 +54,20 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
         if experiment.alive:
             if kind == "online":
                 url = experiment.url
-                tell(run, url=url, done=False, why=None)
+                notify(run, url=url, done=False, why=None)
             try:
                 copy(experiment, run, end)
             finally:
                 experiment.end()
     except Exception as error:  # whatever goes wrong in Comet is a copy not made, never a failed run
         traceback.print_exc()
-        complaints.heard.insert(0, reason(error, opened=url is not None))  # says more than what Comet logs of it
+        complaints.lines.insert(0, reason(error, opened=url is not None))  # says more than what Comet logs of it
     archives = list(scratch.glob("*.zip"))
     if kind == "online":
         # Comet writes an archive of its own where it could not deliver everything.
-        complaints.heard += ["the connection was lost"] if archives else []
-        why = stream.clean(" ".join(complaints.heard[0].split()))[:200] if complaints.heard else None
-        tell(run, url=url, done=why is None, why=why)
+        complaints.lines += ["the connection was lost"] if archives else []
+        why = stream.clean(" ".join(complaints.lines[0].split()))[:200] if complaints.lines else None
+        notify(run, url=url, done=why is None, why=why)
     elif archives:
         archives[0].replace(run.comet / archives[0].name)  # whole, or not at all
     shutil.rmtree(scratch, ignore_errors=True)
@@ -105,13 +105,13 @@ def reason(error: Exception, opened: bool) -> str:
 
 def copy(experiment: Any, run: RunFolder, end: "End") -> None:
     """Log the plan, each epoch as it comes, and how the run ended."""
-    logged.plan(experiment, run)
+    logged.log_plan(experiment, run)
     for values in follow(run.comet / EVENTS, end):
-        logged.epoch(experiment, values)
+        logged.log_epoch(experiment, values)
     if end.recorded:
-        logged.record(experiment, run)
+        logged.log_record(experiment, run)
     else:
-        logged.interrupted(experiment)
+        logged.log_interruption(experiment)
 
 
 def follow(path: Path, end: "End") -> Iterator[dict[str, float]]:
@@ -128,13 +128,13 @@ def follow(path: Path, end: "End") -> Iterator[dict[str, float]]:
                     continue
 
 
-def tell(run: RunFolder, **news: Any) -> None:
-    """Leave word for the host: `url` once the experiment is open, `done` once all of it arrived, or `why` not."""
+def notify(run: RunFolder, **news: Any) -> None:
+    """Write the state for the host: `url` once the experiment is open, `done` once all of it arrived, or `why` not."""
     atomic.write(run.comet / "online.json", json.dumps(news))
 
 
 class End:
-    """The end of the run, as the host tells it: the end of stdin, with a word before it where there is a record."""
+    """The end of the run, as the host signals it: the end of stdin, with a word before it where there is a record."""
 
     def __init__(self, scratch: Path) -> None:
         self.recorded = False
@@ -183,12 +183,12 @@ class Complaints(logging.Handler):
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
-        self.heard: list[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if record.levelno >= logging.ERROR or message.startswith("Failed to add tag"):
-            self.heard.append(message)
+            self.lines.append(message)
 
 
 if __name__ == "__main__":

@@ -1,73 +1,90 @@
-"""Comet's copies of a run: what is logged, out of plan.json, the epochs and record.json.
+"""What is logged to Comet: the plan, each epoch, and the record, all by the program's own description.
 
 The model stays here: it is large, and its digest in the record says which one it is.
 """
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from harness.contract.plan import RunPlan, to_json
+from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 
 CODE = "code.zip"  # the bundle as one asset: each is a request to Comet
 
 
-def plan(experiment: Any, run: RunFolder) -> None:
-    """What is trained, as parameters; where it comes from and where it runs, as others; the files."""
-    planned = json.loads(run.plan.read_text())
-    what, where, git = planned["experiment"], planned["placement"], planned["provenance"]["git"]
-    origin = planned["provenance"]
-    dataset = {"dataset_name": what["dataset"]["name"], "dataset_hash": what["dataset"]["hash"]}
-    experiment.set_name(planned["run_id"])
-    experiment.log_parameters({**what["config"], **dataset, "experiment_id": planned["experiment_id"]})
-    others = {"run_id": planned["run_id"], "code_sha256": what["code"], "lock_sha256": what["lock"], **dataset}
+def log_plan(experiment: Any, run: RunFolder) -> None:
+    """Log what is trained, as parameters; where it comes from and where it runs, as others; the files."""
+    plan = run.planned()
+    what, origin = plan.experiment, plan.provenance
+    dataset = {"dataset_name": what.dataset.name, "dataset_hash": what.dataset.hash}
+    experiment.set_name(plan.run_id)
+    experiment.log_parameters({**what.config, **dataset, "experiment_id": plan.experiment_id})
+    others: dict[str, Any] = {"run_id": plan.run_id, "program": what.program, "about": plan.description.about}
+    others |= {"code_sha256": what.code, "lock_sha256": what.lock, **dataset}
     # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
-    others |= {name: origin[name] for name in ("sweep", "replays", "resumed")}
-    others |= {f"git_{name}": value for name, value in (git or {"commit": "unknown"}).items()}
-    away = where.pop("cloud") or {}
-    others |= {f"placement/{name}": value for name, value in (where | away).items()}
+    others |= {"sweep": origin.sweep, "replays": origin.replays, "resumed": origin.resumed}
+    others |= {f"git_{name}": value for name, value in to_json(origin.git or {"commit": "unknown"}).items()}
+    placement = to_json(plan.placement)
+    cloud = placement.pop("cloud") or {}
+    others |= {f"placement/{name}": value for name, value in (placement | cloud).items()}
     experiment.log_others(_known(others))
-    tags = [where["mode"], where["runner"], f"resnet{what['config']['resnet_size']}v{what['config']['resnet_version']}"]
-    tags += ["sample-data"] if what["dataset"]["sample"] else []
-    tags += ["dirty"] if git and git["dirty"] else []
-    tags += [f"sweep:{origin['sweep']}"] if origin["sweep"] else []
-    tags += [f"replay-of:{origin['replays']}"] if origin["replays"] else []
-    experiment.add_tags(tags)
+    experiment.add_tags(tags(plan))
     for path in filter(Path.exists, (run.plan, run.patch)):
         experiment.log_asset(str(path), file_name=path.name)
     if run.code.exists():  # inside a job it is not: there the commit must do
         experiment.log_asset(io.BytesIO(_zipped(run.code)), file_name=CODE)
 
 
-def epoch(experiment: Any, values: dict[str, float]) -> None:
-    """An epoch's metrics at its global step."""
+def tags(plan: RunPlan) -> list[str]:
+    """The words by which a run is found among others."""
+    origin = plan.provenance
+    words = [plan.placement.mode, plan.placement.runner, plan.experiment.program, _slug(plan.description.about)]
+    words += ["sample-data"] if plan.experiment.dataset.sample else []
+    words += ["dirty"] if origin.git and origin.git.dirty else []
+    words += [f"sweep:{origin.sweep}"] if origin.sweep else []
+    words += [f"replay-of:{origin.replays}"] if origin.replays else []
+    return list(dict.fromkeys(words))
+
+
+def log_epoch(experiment: Any, values: dict[str, float]) -> None:
+    """Log an epoch's metrics at its global step."""
     metrics = {name: value for name, value in values.items() if name not in ("epoch", "step")}
     experiment.log_metrics(metrics, step=int(values["step"]), epoch=int(values["epoch"]))
 
 
-def record(experiment: Any, run: RunFolder) -> None:
-    """What came out: status, environment, test results, confusion matrix, the file itself."""
-    found = json.loads(run.record.read_text())
-    others = {"status": found["status"], "reason": found["reason"], "weights_sha256": found["weights"]}
+def log_record(experiment: Any, run: RunFolder) -> None:
+    """Log the outcome: status, environment, test metrics, confusion matrix where there is one, the file itself."""
+    record = run_folder.read_record(run.record)
+    others = {"status": record.status, "reason": record.reason, "weights_sha256": record.weights}
     # Each of these is a request to Comet, so a list or a mapping stays one.
-    others |= {f"environment/{name}": _one(value) for name, value in (found["environment"] or {}).items()}
+    others |= {f"environment/{name}": _one(value) for name, value in (record.environment or {}).items()}
     experiment.log_others(_known(others))
-    experiment.log_metrics({f"seconds/{name}": value for name, value in found["seconds"].items()})
-    experiment.add_tag(found["status"])
-    if results := found["results"]:
-        experiment.log_metrics({name: results[name] for name in ("test_loss", "test_accuracy")})
-        title = "Confusion matrix (test)"
-        experiment.log_confusion_matrix(matrix=results["confusion"], labels=results["class_names"], title=title)
+    experiment.log_metrics({f"seconds/{name}": value for name, value in record.seconds.items()})
+    experiment.add_tag(record.status)
+    if (results := record.results) is not None:
+        measured = results.metrics.items()
+        experiment.log_metrics({name: value for name, value in measured if name.startswith("test_")})
+        if results.confusion:
+            matrix, labels = [list(row) for row in results.confusion], list(results.classes)
+            experiment.log_confusion_matrix(matrix=matrix, labels=labels, title="Confusion matrix (test)")
     for path in filter(Path.exists, (run.record, run.metrics)):
         experiment.log_asset(str(path), file_name=path.name)
 
 
-def interrupted(experiment: Any) -> None:
-    """The host died before it could write a record."""
+def log_interruption(experiment: Any) -> None:
+    """Log that the host died before it could write a record."""
     experiment.log_other("status", "interrupted")
     experiment.add_tag("interrupted")
+
+
+def _slug(text: str) -> str:
+    """Words as one tag."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
 
 
 def _zipped(folder: Path) -> bytes:

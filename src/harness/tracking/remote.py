@@ -1,6 +1,6 @@
-"""Comet's own client, for what is asked of Comet after a run: its files, and a place for an archive.
+"""Download a run's files from Comet, and upload an archive to it, by Comet's own client.
 
-`python -m harness.tracking.remote ARCHIVE force|once` uploads one, and prints what came of it as a line of JSON.
+`python -m harness.tracking.remote ARCHIVE force|once` uploads one, and prints the outcome as a line of JSON.
 """
 
 import json
@@ -42,7 +42,7 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
         raise NotReady(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
 
 
-class Heard(logging.Handler):
+class Messages(logging.Handler):
     """What Comet's client says, line by line."""
 
     def __init__(self) -> None:
@@ -58,17 +58,17 @@ def upload(archive: str, force: bool) -> dict[str, Any]:
     from comet_ml import offline
     from comet_ml.config.config_api import get_api_key, get_config
 
-    heard = Heard()
-    logging.getLogger("comet_ml").addHandler(heard)
+    messages = Messages()
+    logging.getLogger("comet_ml").addHandler(messages)
     logging.getLogger("comet_ml").setLevel(logging.INFO)
     try:
         key: Any = get_api_key(None, get_config())
         done = offline.upload_single_offline_experiment(archive, key, force)
     except Exception as error:
         done = False
-        heard.lines.append((logging.ERROR, redact(" ".join(str(error).split())) or type(error).__name__))
-    errors = [line for level, line in heard.lines if level >= logging.ERROR]
-    urls = [found for _, line in heard.lines for found in re.findall(r"https?://\S+", line)]
+        messages.lines.append((logging.ERROR, redact(" ".join(str(error).split())) or type(error).__name__))
+    errors = [line for level, line in messages.lines if level >= logging.ERROR]
+    urls = [url for _, line in messages.lines for url in re.findall(r"https?://\S+", line)]
     why = None if done else (errors or ["Comet's client does not say why"])[0][:200]
     return {"done": done, "there": not done and EXISTS in (why or ""), "why": why, "url": (urls or [None])[-1]}
 

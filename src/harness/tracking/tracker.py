@@ -1,6 +1,6 @@
-"""Comet's copies of a run: the host's side.
+"""Copy a run to Comet: the host's side.
 
-Comet is fed by child processes, never by the training, so whatever it does they can be killed and the run goes on.
+Comet is fed by child processes, never by the training, so whatever it does they can be killed without harm to the run.
 One child always writes an offline archive into the run folder; where there is a key, another one streams the same to
 Comet. Both start with the run: Comet's import overlaps TensorFlow's.
 
@@ -34,7 +34,7 @@ from harness.runs.run_folder import RunFolder
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
 EVENTS = "events.jsonl"
-INSIDE = "inside.json"  # what a job says of the copies that it made itself
+INSIDE = "inside.json"  # the state of the copies that a job made itself
 RECORDED = b"recorded"  # the word on a child's stdin: record.json is this run's
 QUIET = {
     "COMET_DISABLE_ANNOUNCEMENT": "1",
@@ -60,30 +60,30 @@ class Tracked:
     def __str__(self) -> str:
         sent = f"delivered {self.url}" if self.online == "delivered" else f"not sent ({self.online})"
         if self.archive is None:
-            return f"{sent}; no offline archive; what its writer said, if anything, is in comet/ of the run folder"
+            return f"{sent}; no offline archive; its writer's log, if any, is in comet/ of the run folder"
         return f"{sent}; to send it: {self.upload}" if self.upload else sent
 
 
 class Tracker:
-    """The copies of one run: `event` for each epoch, `finish` once."""
+    """The copies of one run: `log_epoch` for each epoch, `finish` once."""
 
     def __init__(
         self, run: RunFolder, planned: RunPlan, project: str, workspace: str | None, inside: bool = False
     ) -> None:
         self._run, self._key = run, experiment_key(planned.run_id)
         cloud = planned.placement.cloud
-        self._left = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
+        self._delegated = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
         self._names = (self._key, project, workspace or "")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._keyed = has_key() and not self._left
+        self._keyed = has_key() and not self._delegated
         with contextlib.suppress(OSError):
             run.comet.mkdir(exist_ok=True)
             (run.comet / EVENTS).touch()
             for kind in ("offline", "online") if self._keyed else ("offline",):
                 self._start(kind)
 
-    def event(self, values: Mapping[str, float]) -> None:
-        """Hand on an epoch's numbers, `step` and `epoch` among them; never waits for Comet."""
+    def log_epoch(self, values: Mapping[str, float]) -> None:
+        """Log an epoch's numbers, `step` and `epoch` among them; never waits for Comet."""
         with contextlib.suppress(OSError), (self._run.comet / EVENTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(values)) + "\n")
 
@@ -103,8 +103,8 @@ class Tracker:
             self._tidy(tracked, keep_events=record.status != "completed")  # a run that is resumed adds to them
         return tracked
 
-    def leave(self) -> None:
-        """The run goes on without this program: the copies are made anew by whoever follows it to its end."""
+    def abandon(self) -> None:
+        """Drop the copies: the run continues without this program, and whoever follows it to its end makes new ones."""
         for child in self._children.values():
             child.kill()
             child.wait()
@@ -154,34 +154,34 @@ class Tracker:
             return True
 
     def _outcome(self, late: bool) -> Tracked:
-        told: dict[str, Any] = {"url": None, "done": False, "why": None}
+        state: dict[str, Any] = {"url": None, "done": False, "why": None}
         with contextlib.suppress(OSError, ValueError):  # the online child got no further
-            told |= json.loads((self._run.comet / "online.json").read_text())
+            state |= json.loads((self._run.comet / "online.json").read_text())
         archive = self._run.comet / f"{self._key}.zip"
-        if self._left:
-            said = {"online": "unknown: the job left no word of it", "url": None}
+        if self._delegated:
+            inside = {"online": "unknown: the job did not report it", "url": None}
             with contextlib.suppress(OSError, ValueError):
-                said |= json.loads((self._run.comet / INSIDE).read_text())
-            online, told["url"] = str(said["online"]), said["url"]
+                inside |= json.loads((self._run.comet / INSIDE).read_text())
+            online, state["url"] = str(inside["online"]), inside["url"]
         elif not self._keyed:
             online = "off: no key"
         elif "online" not in self._children:
             online = "failed: its process could not start"
-        elif told["done"]:
+        elif state["done"]:
             online = "delivered"
         elif late:
             online = f"failed: no answer within {ONLINE_PATIENCE:.0f} s of the run's end"
         else:
             code = self._children["online"].returncode
             ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            online = f"failed: {told['why'] or f'its process ended early, {ended}'}"
+            online = f"failed: {state['why'] or f'its process ended early, {ended}'}"
         if not archive.exists():
-            return Tracked(self._key, None, online, told["url"], None)
+            return Tracked(self._key, None, online, state["url"], None)
         # An archive of an experiment that Comet has begun is refused as a duplicate, unless it may become a new one.
-        force = ["--force-reupload"] if told["url"] else []
+        force = ["--force-reupload"] if state["url"] else []
         near = archive.relative_to(Path.cwd()) if archive.is_relative_to(Path.cwd()) else archive
         upload = shlex.join(["comet", "upload", *force, str(near)])
-        return Tracked(self._key, archive, online, told["url"], None if online == "delivered" else upload)
+        return Tracked(self._key, archive, online, state["url"], None if online == "delivered" else upload)
 
     def _tidy(self, tracked: Tracked, keep_events: bool) -> None:
         """Leave the archive, state.json, and what the children complained of."""
@@ -200,7 +200,7 @@ class Tracker:
 
 
 def experiment_key(run_id: str) -> str:
-    """Comet's key of a run: derived, so that a resumed run comes back to its own experiment (40 hex digits)."""
+    """Comet's key of a run: derived, so that a resumed run returns to its own experiment (40 characters)."""
     return hashlib.sha256(f"comet {run_id}".encode()).hexdigest()[:40]
 
 

@@ -122,6 +122,7 @@ function spread(data, unit, name) {
 
 function deviation(known) {
   if (known.length < 2) return null;
+  if (known.every((value) => value === known[0])) return 0; // not what rounding makes of it
   const middle = known.reduce((a, b) => a + b, 0) / known.length;
   return Math.sqrt(known.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (known.length - 1));
 }

@@ -1,0 +1,105 @@
+"""`python tools/lock.py --check` finds locks that do not fit the requirements, without network."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import lock
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the requirements and their locks."""
+    for name in {*lock.LOCKS, *(name for names in lock.LOCKS.values() for name in names)}:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(lock.ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def block(path: Path, name: str) -> str:
+    """The lines of one package in a lock."""
+    header, hashes = next(each for each in lock.read_blocks(path).items() if lock.name_of(each[0]) == name)
+    return " \\\n".join([header, *(f"    {each}" for each in hashes)]) + "\n"
+
+
+def test_the_locks_of_this_project_are_up_to_date():
+    assert list(lock.faults(lock.ROOT)) == []
+
+
+@pytest.mark.parametrize("name", lock.LOCKS)
+def test_a_requirement_without_a_pin(project, name):
+    with (project / name).open("a") as file:
+        file.write("a_new.package>=1.5  # a comment\n")
+    found = list(lock.faults(project))
+    assert f"{lock.LOCKS[name][-1]} does not satisfy a_new.package>=1.5 of {name}" in found
+
+
+def test_a_pin_that_no_longer_satisfies_its_requirement(project):
+    change(project / "requirements.txt", "optuna==4.*", "optuna==5.*")
+    assert list(lock.faults(project)) == ["requirements.lock does not satisfy optuna==5.* of requirements.txt"]
+
+
+def test_a_pin_that_applies_to_one_python_alone(project):
+    change(project / "requirements.lock", "\npytest==", "\npytest==0 ; python_full_version < '3.12' \\\npytest-was==")
+    assert list(lock.faults(project)) == ["requirements.lock does not satisfy pytest of requirements.txt"]
+
+
+def test_a_requirement_that_applies_to_no_machine_of_ours_needs_no_pin(project):
+    with (project / "requirements.txt").open("a") as file:
+        file.write("pywin32 ; sys_platform == 'win32'\n")
+    assert list(lock.faults(project)) == []
+
+
+def test_a_training_lock_with_another_hash(project):
+    path = project / "requirements-train.lock"
+    change(path, lock.read_blocks(path)[next(iter(lock.read_blocks(path)))][0], "--hash=sha256:" + "0" * 64)
+    (found,) = lock.faults(project)
+    assert found.startswith("requirements-train.lock and requirements.lock differ in absl-py==")
+
+
+def test_a_cloud_lock_with_another_version(project):
+    change(project / "requirements-cloud.lock", "\nboto3==", "\nboto3==0.")
+    (found,) = lock.faults(project)
+    assert found.startswith("requirements-cloud.lock and requirements.lock differ in boto3==0.")
+
+
+def test_a_package_that_would_be_installed_twice(project):
+    with (project / "requirements-gpu.lock").open("a") as file:
+        file.write(block(project / "requirements-train.lock", "tensorflow"))
+    assert list(lock.faults(project)) == ["requirements-gpu.lock and requirements-train.lock both hold tensorflow"]
+
+
+def test_a_lock_that_is_missing(project):
+    (project / "requirements-gpu.lock").unlink()
+    assert list(lock.faults(project)) == ["requirements-gpu.lock is missing"]
+
+
+def check(root: Path) -> subprocess.CompletedProcess[str]:
+    """The command as the pre-commit hook runs it, with an address that refuses whoever asks the network."""
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    command = [sys.executable, str(root / "tools" / "lock.py"), "--check"]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **nowhere}, check=False)
+
+
+def test_the_command_says_in_one_line_what_to_type(project):
+    (project / "tools").mkdir()
+    shutil.copyfile(lock.ROOT / "tools" / "lock.py", project / "tools" / "lock.py")
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    done = check(project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    change(project / "requirements.txt", "\nuv\n", "\nuv==0.0.1\n")
+    done = check(project)
+    assert done.returncode == 1
+    assert done.stderr == "requirements.lock does not satisfy uv==0.0.1 of requirements.txt; type: make lock\n"
+    change(project / "requirements.txt", "\nuv==0.0.1\n", "\nuv\n")
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
