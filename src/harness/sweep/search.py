@@ -19,8 +19,9 @@ from harness.finish.conclude import Epoch
 from harness.launch.runner import StopEarly
 from harness.planning import draft
 from harness.settings.command_line import command_name
+from harness.settings.check import section
 from harness.settings.project import ROOT
-from harness.settings.schema import Cloud, Config, section
+from harness.settings.schema import Cloud, Config
 from harness.settings.sweeps import Choice, Job, Search, Span, Tuning, alone, examples
 from harness.sweep import cloud, summary
 from harness.sweep.grid import code

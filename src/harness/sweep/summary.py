@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness import console
 from harness.contract import atomic
 from harness.provenance.credentials import redact
-from harness.settings.command_line import command_name
+from harness.settings.command_line import command_name, typed_words
 from harness.sweep.group import FINISHED, Group, Row
 
 SCHEMA = 1
@@ -64,7 +64,7 @@ def show(group: Group, rows: Sequence[Row]) -> None:
         console.say(f"again     {again(chosen)}")
     console.say(f"summary   {group.folder / group.name}.json")
     if unfinished or len(rows) < group.total:
-        console.say(f"go on     {command_name()} {redact(shlex.join(sys.argv[1:]))}")
+        console.say(f"go on     {command_name()} {redact(shlex.join(typed_words()))}")
 
 
 def again(row: Row) -> str:
