@@ -26,6 +26,7 @@ def run(tmp_path):
     for name in ("learning_curve.svg", "trees.png", "notes.md"):
         (folder.path / name).write_bytes(name.encode())
     (folder.checkpoints / "picture.png").write_bytes(b"")
+    (folder.code / "figure.png").write_bytes(b"of the code")
     return stored.read(folder)
 
 
