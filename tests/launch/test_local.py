@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.worker import SOURCE, gone
+from tests.support.hosts import SOURCE, gone
 
 from harness.contract.errors import NotReady
 from harness.launch import engine, local

@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from tests.fakes.worker import SOURCE, gone
+from tests.support.hosts import SOURCE, gone
 
 from harness.launch import engine, sdk
 

@@ -15,6 +15,7 @@ from harness.settings.project import ROOT
 PROGRAMS = ROOT / "tests" / "programs"
 NAMES = ("tiny", "unruly")
 PLACEMENT = Placement("local", "process", "asked for", 1, 1, "local_cpu", 60.0, None, None)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py",), None, (), None, "a" * 64)
 DATA = DatasetId("points", f"{'0' * 32}.dir", 1, False, (plan.FileId("train.csv", "0" * 32, 1),))
 SETTINGS = {
@@ -48,4 +49,4 @@ def planned(program: str, data: DatasetId = DATA, placement: Placement = PLACEME
     described = import_module(f"tests.programs.{program}").PROGRAM
     experiment = plan.Experiment(program, config, data, bundle.code_hash(files), bundle.lock_hash(files))
     description = described.describe(program, described.settings(**config))
-    return plan.make(experiment, description, placement, PROVENANCE, datetime.now(UTC))
+    return plan.make(experiment, description, placement, PROVENANCE, NOW)
