@@ -1,29 +1,14 @@
 import dataclasses
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from harness.contract import plan, record
-
-DATASET = plan.DatasetId("cifar-10", "15fc.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
-CONFIG: dict[str, plan.Scalar] = {
-    "resnet_size": 8,
-    "resnet_version": 1,
-    "epochs": 2,
-    "learning_rate": 0.1,
-    "augment": True,
-}
-EXPERIMENT = plan.Experiment(CONFIG, DATASET, "c" * 64, "d" * 64)
-PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", 60.0, None, None)
-GIT = plan.Git("e" * 40, "main", None, None, True, "f" * 64)
-PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), None, "a" * 64)
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PLAN = plan.make(EXPERIMENT, PLACEMENT, PROVENANCE, NOW)
+from tests.support.plans import DATASET, DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
 
 
 def test_a_plan_and_a_record_survive_json():
-    results = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))
+    results = record.Results({"test_accuracy": 0.5, "test_loss": 1.0}, 10, ("cat", "dog"), ((3, 2), (3, 2)))
     for value in (
         PLAN,
         record.of(PLAN, status="failed", reason="why"),
@@ -36,15 +21,27 @@ def test_the_run_is_named_by_time_and_experiment():
     assert PLAN.run_id == f"20260102T030405Z-{PLAN.experiment_id[:8]}"
 
 
-def test_place_and_provenance_do_not_change_the_experiment_id():
+def test_placement_provenance_and_description_do_not_change_the_experiment_id():
     elsewhere = dataclasses.replace(PLACEMENT, runner="container", image="x", threads=8)
-    other = plan.make(EXPERIMENT, elsewhere, dataclasses.replace(PROVENANCE, git=None), NOW)
+    other = plan.make(EXPERIMENT, DESCRIPTION, elsewhere, dataclasses.replace(PROVENANCE, git=None), NOW)
     assert other.experiment_id == PLAN.experiment_id
+    described = dataclasses.replace(DESCRIPTION, about="something else", metrics=DESCRIPTION.metrics[::-1])
+    assert plan.make(EXPERIMENT, described, PLACEMENT, PROVENANCE, NOW).experiment_id == PLAN.experiment_id
+
+
+def test_the_deciding_metric_is_the_first_that_the_plan_describes_whatever_it_is_called():
+    results = record.Results({"train_accuracy": 0.7, "test_accuracy": 0.5, "test_loss": 1.0}, 10, (), ())
+    completed = record.of(PLAN, status="completed", results=results)
+    assert [completed.value(split) for split in ("train", "validation", "test")] == [0.7, None, 0.5]
+    by_loss = dataclasses.replace(DESCRIPTION, metrics=DESCRIPTION.metrics[::-1])
+    assert dataclasses.replace(completed, description=by_loss).value("test") == 1.0
+    assert record.of(PLAN, status="failed", reason="why").value("test") is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
+        {"program": "other"},
         {"config": {**EXPERIMENT.config, "epochs": 3}},
         {"config": {**EXPERIMENT.config, "epochs": 2.0}},
         {"dataset": dataclasses.replace(DATASET, hash="other.dir")},
@@ -52,7 +49,7 @@ def test_place_and_provenance_do_not_change_the_experiment_id():
         {"lock": "b" * 64},
     ],
 )
-def test_config_data_code_and_lock_each_change_the_experiment_id(change):
+def test_program_config_data_code_and_lock_each_change_the_experiment_id(change):
     assert plan.experiment_id(dataclasses.replace(EXPERIMENT, **change)) != PLAN.experiment_id
 
 

@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from tests.support.programs import bundle_of, planned
 
 from harness.contract import atomic, job_folder, plan, record
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
+from tests.support.programs import bundle_of, planned
 
 PLAN = planned("tiny")
 RESULTS = record.Results({"test_error": 50.0}, 10, ("left", "right"), ((3, 2), (3, 2)))

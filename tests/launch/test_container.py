@@ -13,9 +13,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.support.hosts import Host, gone, stage
 
 from harness.launch import container, engine
+from tests.support.hosts import Host, gone, stage
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

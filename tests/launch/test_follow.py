@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.hosts import Host, gone, stage
 
 from harness.launch import follow, runner
 from harness.launch.process import Process
 from harness.runs.run_folder import RunFolder
+from tests.support.hosts import Host, gone, stage
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from packaging.requirements import Requirement
+
 from tests.test_setup import ROOT, locked, pins
 
 

@@ -3,11 +3,11 @@ import json
 import re
 
 import pytest
-from tests.support import programs
-from tests.support.programs import PLACEMENT
 
 from harness.contract import bundle, plan
 from harness.launch import request
+from tests.support import programs
+from tests.support.programs import PLACEMENT
 
 AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
 FILES = programs.bundle_of("tiny")

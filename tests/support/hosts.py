@@ -17,10 +17,9 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 def stage(folder: Path, does: str, owner: int | None = None) -> Any:
     """A staged run of the program `unruly`, beside its data and the folders that its host has for itself."""
-    from tests.support import programs
-
     from harness.contract import identity
     from harness.runs import run_folder
+    from tests.support import programs
 
     folder.mkdir()
     for name in ("dataset", "home", "elsewhere"):

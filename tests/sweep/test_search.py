@@ -16,9 +16,6 @@ from pathlib import Path
 
 import pytest
 from test_pipeline import dvc
-from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
-from tests.runs.test_stored import CODE
-from tests.support.projects import SMALL, git, make_project, record_of, runs, type_in
 
 from harness.contract import plan, record
 from harness.contract.errors import SettingError
@@ -29,6 +26,9 @@ from harness.settings.schema import Config
 from harness.settings.sweeps import Span
 from harness.sweep import grid, search
 from harness.sweep.group import Common
+from tests.support.plans import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
+from tests.support.projects import SMALL, git, make_project, record_of, runs, type_in
+from tests.support.records import CODE
 
 COMMON = Common(EXPERIMENT.dataset, "c" * 64, "d" * 64)
 SEARCH = ("hydra/sweeper=optuna", "learning_rate=tag(log,interval(0.001,1))", "momentum=interval(0.5,0.99)", "epochs=4")

@@ -78,7 +78,8 @@ class Steps:
     def advance(self, stop: bool, most: int) -> bool:
         """Take at least one step and at most `most`; whether any worker was asked to stop. This one takes one.
 
-        `most` never leads beyond the end of an epoch.
+        `most` never leads beyond the end of an epoch. It differs between workers: where several take a step together,
+        each call takes as many in all of them.
         """
         self.take(self.step)
         self.step += 1

@@ -149,9 +149,10 @@ class Loop:
         steps, clock = self.steps, self.clock
         first, began = start = steps.step, time.perf_counter()
         while steps.step < end:
-            most = self._limit(end)
-            why = self.stop() or (TRIED if steps.step + most == self.stop_after else None)
-            stopped = steps.advance(why is not None, most)
+            why = self.stop()
+            stopped = steps.advance(why is not None, 1 if why else self._limit(end))
+            if steps.step == self.stop_after:  # a call may take fewer steps than it was offered
+                why, stopped = why or TRIED, True
             if not clock.seconds["trace"]:
                 steps.check()  # waits for the device
                 clock.lap("trace")
