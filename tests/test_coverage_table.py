@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tools import coverage_table
 
 MODULE = "def used():\n    return 1\n\n\ndef unused():\n    return 2\n"
