@@ -10,7 +10,7 @@ from typing import Any
 from harness.contract.errors import RunFailed
 from harness.contract.job import Group
 from harness.contract.plan import TRIED
-from harness.contract.program import Outcome, Steps
+from harness.contract.steps import Outcome, Steps
 from harness.worker import checkpoint
 
 Report = Callable[[dict[str, Any]], None]
