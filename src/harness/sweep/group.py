@@ -116,7 +116,7 @@ def common(settings: Config) -> Common:
 
 
 def digest(value: Any) -> str:
-    """A sweep's own name: the first 8 hex digits of the sha256 of what defines it, as canonical JSON."""
+    """A sweep's own name: the first 8 hexadecimal characters of the sha256 of what defines it, as canonical JSON."""
     return hashlib.sha256(json.dumps(serial.to_json(value), sort_keys=True).encode()).hexdigest()[:8]
 
 
