@@ -9,9 +9,8 @@ from harness.contract import plan, program
 from harness.contract.errors import RunFailed, SettingError
 from harness.contract.program import Program, Scores, Source
 from harness.evidence import evaluation
-from tests.support.records import BIGRAMS, DESCRIPTION, FOREST, RESULTS, completed, plan_of, results_of, stage
-
-SHARE = {"accuracy": 0.5}
+from tests.support.plans import DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, results_of, stage
 
 
 def recorded(tmp_path, description, test):
@@ -26,6 +25,9 @@ def test_a_share_agrees_where_as_many_examples_are_right_and_not_with_one_more(t
     assert same.agrees and str(same) == "test accuracy 0.3700 (37 of 100), recorded 37"
     (other,) = evaluation.check(expected, Scores({"accuracy": 0.38}, [True] * 38 + [False] * 62))
     assert not other.agrees and "(38 of 100), recorded 37" in str(other)
+    many = [True] * 10**6
+    (other,) = evaluation.check(expected, Scores({"accuracy": 0.370001}, many))
+    assert not other.agrees  # one in a million, and less than a sum may be off
 
 
 @pytest.mark.parametrize(("description", "value"), [(FOREST, 12.5), (BIGRAMS, 80.0)])

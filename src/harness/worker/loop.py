@@ -140,7 +140,7 @@ class Loop:
         if newest:
             self.steps.step = newest.step
             self.steps.restore(newest.step, newest.arrays)
-            self.epochs, self.first = newest.epochs, newest.step
+            self.epochs = newest.epochs
             self.written = (newest.step, len(newest.epochs))
             self.report({"note": f"resumed after step {newest.step} of {self.steps.steps}"})
 
