@@ -26,7 +26,7 @@ Epoch = dict[str, float]
 class Started:
     """A run whose worker is about to start, or is at work elsewhere.
 
-    `dataset` is the folder of its data, `since` the monotonic time from which its duration counts, `target` a folder that
+    `dataset` is the folder of its data, `since` the monotonic time from which it is timed, `target` a folder that
     it is published to.
     """
 
