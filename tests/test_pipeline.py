@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.projects import git, make_project, record_of, runs
 
-QUICK = "conf/scale/quick.yaml"
+QUICK = "conf/scale_of/cifar10/quick.yaml"
 BIN = Path(sys.executable).parent
 
 
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone without data whose quick scale is quicker, after its first `dvc repro`."""
     folder = make_project(tmp_path_factory.mktemp("pipelines") / "project")
     for name, changes in (
-        ("conf/config.yaml", {"resnet_size": "8"}),
+        ("conf/program/cifar10.yaml", {"resnet_size": "8"}),
         (QUICK, {"epochs": "1", "num_data_batches": "1", "warmup_epochs": "0.0"}),
         ("conf/mode/local.yaml", {"runner": "process"}),
     ):
