@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract.metrics import Epoch, Metric
-from harness.contract.plan import Experiment, to_json
+from harness.contract.plan import Experiment
+from harness.contract.serial import to_json
 from harness.provenance.credentials import redact
 from harness.runs.stored import StoredRun
 
