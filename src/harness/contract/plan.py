@@ -162,7 +162,7 @@ def make(
     now: datetime,
     schema: int = SCHEMA,
 ) -> RunPlan:
-    """The plan of one run. `now` is in UTC and gives the run its name: time to the second and 8 digits of the id.
+    """The plan of one run. `now` is in UTC and gives the run its name: time to the second and 8 characters of the id.
 
     `schema` is that of the code that will run it: an earlier version's worker reads its own schema alone.
     """

@@ -87,7 +87,7 @@ def row_of(run: StoredRun) -> Row:
 
 
 def group(experiment: Experiment) -> str:
-    """What runs have in common that differ in their seed alone: 8 hex digits."""
+    """What runs have in common that differ in their seed alone: 8 hexadecimal characters."""
     alike = {**to_json(experiment), "config": {**experiment.config, "seed": None}}
     return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()[:8]
 

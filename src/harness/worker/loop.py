@@ -64,7 +64,7 @@ class Loop:
 
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, what the program measured, EXAMPLES_per_second (of the steps alone), seconds (with the
-            measuring), weights (the first digits of their digest): after each epoch;
+            measuring), weights (the first characters of their digest): after each epoch;
         progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left: every 2 s at most;
         note (text);
         test_NAME of each metric: at the end.
