@@ -9,13 +9,13 @@ import numpy as np
 
 from harness.contract import identity
 from harness.contract.plan import DatasetId
-from harness.frameworks import tensorflow
+from harness.frameworks.tensorflow import TensorFlow
 from programs.cifar10 import batch_files, files
 from programs.cifar10.dataset import Dataset
 from programs.cifar10.host import sample
 from programs.cifar10.settings import Training
 
-tensorflow.configure(2)
+TensorFlow().configure(2)
 
 TRAINING = Training(
     resnet_size=8,
