@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.support import small_data  # sets TensorFlow's environment: before harness.fit
 
 import keras  # isort: skip
