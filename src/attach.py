@@ -1,40 +1,51 @@
-"""Find a run's job on SageMaker again, follow it to its end, and finish the run folder.
+"""Find a run's job on SageMaker again, follow it to its end, and complete the run folder.
 
-    python src/attach.py RUN      a run's id or folder
-
-After a detach, a closed laptop or a crash. Exit codes as in train.py.
+For use after a detach, a closed laptop or a crash.
 """
 
 import sys
 import time
 
 from harness import console
-from harness.contract.errors import SettingError
-from harness.finish import summary
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Comet, Config
+from harness.settings.schema import Comet
+from harness.settings.verb import Names, Verb
+
+VERB = Verb(
+    name="attach",
+    about=__doc__,
+    examples=(
+        ("20260101T000000Z-0123abcd", "follow the job of that run"),
+        ("runs/20260101T000000Z-0123abcd", "the same"),
+    ),
+    names=Names("RUN", range(1, 2), "one run", "a run's id or folder"),
+    settings=("runs_folder",),
+    exits={
+        0: "the run completed",
+        1: "it failed; its record says why",
+        3: "the job continues without this command",
+    },
+)
 
 
-def attach(names: list[str], settings: Config) -> int:
-    """Follow the job of the one run that is named."""
-    if len(names) != 1:
-        raise SettingError("attach.py takes one run", legal="a run's id or folder", command="python src/attach.py RUN")
+def attach(line: CommandLine) -> int:
+    """Follow the job of the run that is named."""
+    settings = compose.one(line)
     from harness.cloud import runner
-    from harness.finish import conclude
+    from harness.finish import conclude, summary
     from harness.runs import run_folder
 
     started = time.monotonic()
-    run = run_folder.named(ROOT / settings.runs_folder, names[0])
-    planned, runner = run.planned(), runner.find(run)
+    run = run_folder.named(ROOT / settings.runs_folder, line.names[0])
+    planned, job = run.planned(), runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
     summary.announce(planned, run)
-    return conclude.conclude(runner, run, planned, ROOT / "data", comet, None, started)
+    return conclude.conclude(job, run, planned, ROOT / "data", comet, None, started)
 
 
 if __name__ == "__main__":
-    named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in named]
-    sys.exit(console.main(lambda: compose.run(lambda settings: attach(named, settings))))
+    sys.exit(console.main(lambda: attach(command_line.read(VERB))))

@@ -1,12 +1,4 @@
-"""Hold runs, or two versions of the data, side by side; differences first.
-
-    python src/compare.py RUN RUN ...       runs' folders, ids, Comet keys, `last`, archives
-    python src/compare.py RUN RUN all       equal fields too
-    python src/compare.py data=REV          data.dvc as of a commit or branch, against the one here
-    python src/compare.py data=REV..REV
-
-Exit code 2 where something is not there.
-"""
+"""Show runs, or two versions of the data, side by side; differences first."""
 
 import itertools
 import sys
@@ -15,17 +7,44 @@ from pathlib import Path
 
 from harness import console
 from harness.contract.errors import SettingError
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.schema import Config
+from harness.settings.verb import Names, Own, Verb
 
-USE = "python src/compare.py RUN RUN"
+VERB = Verb(
+    name="compare",
+    about=__doc__,
+    examples=(
+        ("last run.zip", "the newest run and an exported one"),
+        ("last run.zip all", "fields that are equal, too"),
+        ("data=HEAD~1", "the data as that commit pins it, and the data pinned now"),
+        ("data=v1..v2", "the data as two commits pin it"),
+    ),
+    names=Names("RUN", range(10**6), "two runs or more", "runs' ids or folders, `last`, archives, Comet keys"),
+    own=(
+        Own("all", "", "show equal fields, too"),
+        Own("data", "REV", "or REV..REV: compare the data of commits, branches or tags instead of runs"),
+    ),
+    settings=("program", "data", "runs_folder"),
+    exits={0: "compared", 2: "one line says which run or version is not there, or what to type"},
+)
+
+
+def compare(line: CommandLine) -> int:
+    """Compare the data of two commits, or runs."""
+    settings, revisions = compose.one(line), line.own["data"]
+    if revisions:
+        return compare_data(revisions, settings)
+    return compare_runs(list(line.names), bool(line.own["all"]), settings)
 
 
 def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
     """Print what differs between runs."""
     if len(names) < 2:
-        raise SettingError("compare.py takes two runs or more", legal="names of runs, or data=REV", command=USE)
+        command = f"{VERB.command} RUN RUN"
+        raise SettingError("compare.py takes two runs or more", legal="names of runs, or data=REV", command=command)
     from harness.evidence import baseline, comparison, versions
     from harness.sharing import find
 
@@ -69,12 +88,4 @@ def compare_data(revisions: str, settings: Config) -> int:
 
 
 if __name__ == "__main__":
-    data = [each.partition("=")[2] for each in sys.argv[1:] if each.startswith("data=")]
-    named = [each for each in sys.argv[1:] if "=" not in each and not each.startswith("-")]
-    sys.argv[1:] = [each for each in sys.argv[1:] if each not in named and not each.startswith("data=")]
-    runs = [each for each in named if each != "all"]
-
-    def task(settings: Config) -> int:
-        return compare_data(data[0], settings) if data else compare_runs(runs, "all" in named, settings)
-
-    sys.exit(console.main(lambda: compose.run(task)))
+    sys.exit(console.main(lambda: compare(command_line.read(VERB))))

@@ -1,23 +1,35 @@
-"""Load a saved model, score it with its program's own independent check, and compare that with the record.
-
-    python src/evaluate.py results/train    what `dvc repro` trained
-    python src/evaluate.py runs/RUN_ID      any run
-
-Settings of conf/ can be given as in train.py.
-"""
+"""Load a saved model, score it with its program's own independent check, and compare that with the record."""
 
 import sys
 from pathlib import Path
 
 from harness import console
 from harness.contract.errors import RunFailed, SettingError
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Config, threads
+from harness.settings.schema import threads
+from harness.settings.verb import Names, Verb
+
+PUBLISHED = "results/train"  # where dvc.yaml's train stage publishes
+
+VERB = Verb(
+    name="evaluate",
+    about=__doc__,
+    examples=(
+        ("", f"the model that dvc repro trained, in {PUBLISHED}"),
+        ("runs/20260101T000000Z-0123abcd", "the model of that run"),
+        ("publish=results/evaluate", "also write results/evaluate/metrics.json"),
+    ),
+    names=Names("FOLDER", range(2), "one folder", f"of a run, or one that was published; by default {PUBLISHED}"),
+    settings=("program", "mode", "data", "publish"),
+    exits={0: "the scores are the recorded ones", 1: "they are not, or the run has no model"},
+)
 
 
-def evaluate(folder: Path, settings: Config) -> int:
+def evaluate(line: CommandLine) -> int:
     """Score the folder's model on the data that it was trained with; fails where that is not what was recorded."""
+    settings, (folder,) = compose.one(line), map(Path, line.names or (PUBLISHED,))
     from harness.contract import program
     from harness.data import obtain
     from harness.evidence import evaluation
@@ -47,8 +59,4 @@ def evaluate(folder: Path, settings: Config) -> int:
 
 
 if __name__ == "__main__":
-    folders = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in folders]
-    sys.exit(
-        console.main(lambda: compose.run(lambda settings: evaluate(Path((folders or ["results/train"])[0]), settings)))
-    )
+    sys.exit(console.main(lambda: evaluate(command_line.read(VERB))))

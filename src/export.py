@@ -1,10 +1,6 @@
-"""Write one archive of a run, which replay.py, compare.py and report.py take on any machine.
+"""Write one archive of a run, which replay.py, compare.py and report.py read on any machine.
 
-    python src/export.py RUN                    RUN_ID.zip in this folder: a run's id or folder, or `last`
-    python src/export.py RUN model=true         the trained model too
-    python src/export.py RUN output=PATH.zip license=https://spdx.org/licenses/MIT
-
-The archive is an RO-Crate (ro-crate-metadata.json inside). Exit code 2 where the run cannot be exported.
+The archive is an RO-Crate (ro-crate-metadata.json inside).
 """
 
 import sys
@@ -12,35 +8,45 @@ import tempfile
 from pathlib import Path
 
 from harness import console
-from harness.contract.errors import SettingError
-from harness.settings import compose
+from harness.contract.rules import one_of
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Config
+from harness.settings.verb import Names, Own, Verb
 
-OWN = ("model", "output", "license")
+VERB = Verb(
+    name="export",
+    about=__doc__,
+    examples=(
+        ("last", "RUN_ID.zip in this folder, of the newest run"),
+        ("last model=true", "with the trained model"),
+        ("last output=mine.zip license=https://spdx.org/licenses/MIT", "under that name, with a license"),
+    ),
+    names=Names("RUN", range(1, 2), "one run", "a run's id or folder, or `last`"),
+    own=(
+        Own("model", "BOOL", "true: with the trained model, which is left out otherwise", one_of("true", "false")),
+        Own("output", "PATH", "the archive; by default RUN_ID.zip in this folder"),
+        Own("license", "ADDRESS", "the license under which the archive is shared; by default none is stated"),
+    ),
+    settings=("runs_folder",),
+    exits={0: "exported"},
+)
 
 
-def export(names: list[str], own: dict[str, str], settings: Config) -> int:
+def export(line: CommandLine) -> int:
     """Pack the run that is named."""
-    if len(names) != 1:
-        raise SettingError("export.py takes one run", legal="one name", command="python src/export.py RUN")
-    if own.get("model", "false") not in ("true", "false"):
-        command = f"python src/export.py {names[0]} model=true"
-        raise SettingError(f"model={own['model']}", legal="true | false", command=command)
+    settings = compose.one(line)
     from harness.sharing import find, run_archive
 
     with tempfile.TemporaryDirectory() as scratch:
-        found = find.find(ROOT / settings.runs_folder, names[0], Path(scratch))
-        content = run_archive.pack(found, ROOT, own.get("model") == "true", own.get("license", ""))
-    target = Path(own.get("output") or f"{found.run_id}.zip")
+        run = find.find(ROOT / settings.runs_folder, line.names[0], Path(scratch))
+        content = run_archive.pack(run, ROOT, line.own["model"] == "true", line.own["license"] or "")
+    target = Path(line.own["output"] or f"{run.run_id}.zip")
     run_archive.save(content, target)
-    console.say(f"exported  {found.run_id}: {len(content) / 1e6:.1f} MB")
+    console.say(f"exported  {run.run_id}: {len(content) / 1e6:.1f} MB")
     console.say(f"again     python src/replay.py {target}")
     return 0
 
 
 if __name__ == "__main__":
-    own = dict(each.split("=", 1) for each in sys.argv[1:] if each.partition("=")[0] in OWN and "=" in each)
-    named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = [each for each in sys.argv[1:] if each not in named and each.partition("=")[0] not in OWN]
-    sys.exit(console.main(lambda: compose.run(lambda settings: export(named, own, settings))))
+    sys.exit(console.main(lambda: export(command_line.read(VERB))))

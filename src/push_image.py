@@ -1,33 +1,41 @@
-"""Build the training image and put it into your AWS registry, where `mode=cloud` finds it.
+"""Build the training image and push it to your AWS registry, where `mode=cloud` finds it.
 
-    python src/push_image.py          for GPU instances
-    python src/push_image.py cpu      for the others
-    make push-image KIND=cpu
-
-Settings of conf/ can be given as in train.py; `mode.region` says which registry. An image that is there stays.
+`mode.region` selects the registry. An image that is already there is kept.
 """
 
 import signal
 import sys
 
 from harness import console
-from harness.contract.errors import SettingError
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Cloud, Config
+from harness.settings.schema import Cloud
+from harness.settings.verb import Names, Verb
 
-KINDS = ("gpu", "cpu")
+VERB = Verb(
+    name="push_image",
+    about=__doc__,
+    examples=(
+        ("", "the image for GPU instances"),
+        ("cpu", "the image for all other instances; the same as make push-image KIND=cpu"),
+        ("gpu mode.region=eu-west-1", "to the registry of that region"),
+    ),
+    names=Names("KIND", range(2), "one kind of image", "gpu (the default) or cpu", legal=("gpu", "cpu")),
+    settings=("mode",),
+    fixed=("mode=cloud",),
+    exits={0: "the image is in the registry", 1: "the build or the push failed"},
+)
 
 
-def push_image(kinds: list[str], settings: Config) -> int:
+def push_image(line: CommandLine) -> int:
     """Build, log in, push; say the name and the digest."""
-    kind = (kinds or ["gpu"])[0]
-    if kind not in KINDS or len(kinds) > 1:
-        raise SettingError(f"{' '.join(kinds)} is no kind of image", legal=" | ".join(KINDS), command="make push-image")
+    settings = compose.one(line)
     from harness.cloud.aws import account, push
     from harness.launch import engine
 
     assert isinstance(settings.mode, Cloud)
+    (kind,) = line.names or ("gpu",)
     session = account.session(settings.mode.region)
     image = push.to_ecr(session, engine.recipe(ROOT), kind, lambda: engine.built(ROOT, kind, console.say), console.say)
     console.say(f"image     {image.asked}")
@@ -38,6 +46,4 @@ def push_image(kinds: list[str], settings: Config) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: Docker's copy of the password goes first
-    named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = ["mode=cloud", *(argument for argument in sys.argv[1:] if argument not in named)]
-    sys.exit(console.main(lambda: compose.run(lambda settings: push_image(named, settings))))
+    sys.exit(console.main(lambda: push_image(command_line.read(VERB))))

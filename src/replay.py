@@ -1,12 +1,6 @@
-"""Run a plan again and say whether it came to the same: identical, equivalent or different, and why.
+"""Run a plan again and say whether the result is identical, equivalent or different, and why.
 
-    python src/replay.py RUN                   a run's id or folder, `last`, an archive, a Comet key, a plan.json
-    python src/replay.py RUN mode.runner=container
-    python src/replay.py RUN code=here         today's code instead of the run's; data=here and lock=here alike
-    python src/replay.py RUN seed=1            the same with a setting changed
-
-Exit codes: 0 identical or equivalent, 1 different or failed, 2 it cannot be replayed: what is missing, and where it was
-last seen; 3 the job in the cloud goes on without this program.
+Settings that are typed replace the run's own.
 """
 
 import sys
@@ -15,27 +9,50 @@ import time
 from pathlib import Path
 
 from harness import console
-from harness.contract.errors import SettingError
-from harness.finish import summary
-from harness.settings import compose
+from harness.contract.rules import one_of
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Config
+from harness.settings.verb import Names, Own, Verb
 
-HERE = ("code=here", "data=here", "lock=here")
+VERB = Verb(
+    name="replay",
+    about=__doc__,
+    examples=(
+        ("last", "the newest run again, as it was"),
+        ("last mode.runner=container", "in a container"),
+        ("last code=here", "with the code of this working tree"),
+        ("last seed=1", "with another seed"),
+        ("run.zip", "a run that python src/export.py packed"),
+    ),
+    names=Names("RUN", range(1, 2), "one run", "a run's id or folder, `last`, an archive, a Comet key, or a plan.json"),
+    own=(
+        Own("code", "here", "this working tree's code instead of the run's", one_of("here")),
+        Own("data", "here", "the data that the project has now instead of the run's", one_of("here")),
+        Own("lock", "here", "the libraries that are locked now instead of the run's", one_of("here")),
+    ),
+    settings=("program", "training", "mode", "data", "comet", "runs_folder", "dry_run", "allow_dirty", "yes"),
+    exits={
+        0: "identical or equivalent",
+        1: "different, or the replay failed",
+        2: "it cannot be replayed: one line says what is missing and where it was last seen",
+        3: "the job in the cloud continues without this command",
+    },
+)
 
 
-def replay(names: list[str], here: set[str], settings: Config) -> int:
-    """Find the original, bring back what it names, run it, judge."""
-    if len(names) != 1:
-        raise SettingError("replay.py takes one run", legal="one name", command="python src/replay.py RUN")
+def replay(line: CommandLine) -> int:
+    """Find the baseline, restore what it names, run it, judge."""
+    settings = compose.one(line)
     from harness.evidence import baseline
-    from harness.finish import conclude
+    from harness.finish import conclude, summary
     from harness.planning import replay
     from harness.sharing import find
 
+    here = {f"{name}={value}" for name, value in line.own.items() if value is not None}
     started, runs = time.monotonic(), ROOT / settings.runs_folder
     with tempfile.TemporaryDirectory() as scratch:
-        found = find.find(runs, names[0], Path(scratch))
+        found = find.find(runs, line.names[0], Path(scratch))
         made, changed = replay.make(found, here, settings, console.say)
         if settings.dry_run:
             console.say(str(made))
@@ -48,7 +65,4 @@ def replay(names: list[str], here: set[str], settings: Config) -> int:
 
 
 if __name__ == "__main__":
-    here = {argument for argument in sys.argv[1:] if argument in HERE}
-    named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in named and argument not in here]
-    sys.exit(console.main(lambda: compose.run(lambda settings: replay(named, here, settings))))
+    sys.exit(console.main(lambda: replay(command_line.read(VERB))))

@@ -1,26 +1,37 @@
 """Is the model that was retrained on new data better than the old one? On the old test set, and on the new one.
 
-    python src/retrain_check.py              the newest run on other data against the newest run on data.dvc's
-    python src/retrain_check.py OLD NEW      two runs, by folder or id
-
-Each claim comes with its uncertainty: that of the test set, and that of another seed. Exit codes: 0 the new model is
-not worse on the new test set, 1 it is, 2 a run, a model or a version of the data is not there.
+Each claim comes with its uncertainty: that of the test set, and that of another seed.
 """
 
 import sys
 
 from harness import console
-from harness.contract.errors import SettingError
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Config, threads
+from harness.settings.schema import threads
+from harness.settings.verb import Names, Verb
+
+VERB = Verb(
+    name="retrain_check",
+    about=__doc__,
+    examples=(
+        ("", "the newest run on other data against the newest run on the pinned data"),
+        ("20260101T000000Z-0123abcd 20260102T000000Z-4567cdef", "the older run against the newer one"),
+    ),
+    names=Names("RUN", (0, 2), "two runs or none", "the old run and the new one, each by id or folder"),
+    settings=("program", "mode", "data", "runs_folder"),
+    exits={
+        0: "the new model is not worse on the new test set",
+        1: "it is worse",
+        2: "one line says which run, model or version of the data is not there, or what to type",
+    },
+)
 
 
-def check(names: list[str], settings: Config) -> int:
+def check(line: CommandLine) -> int:
     """Find both models and both test sets, count, and judge."""
-    if len(names) not in (0, 2):
-        command = "python src/retrain_check.py OLD NEW"
-        raise SettingError("retrain_check.py takes two runs or none", legal="two runs", command=command)
+    settings, names = compose.one(line), line.names
     from harness.evidence import retraining
 
     runs = ROOT / settings.runs_folder
@@ -35,6 +46,4 @@ def check(names: list[str], settings: Config) -> int:
 
 
 if __name__ == "__main__":
-    named = [argument for argument in sys.argv[1:] if "=" not in argument and not argument.startswith("-")]
-    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument not in named]
-    sys.exit(console.main(lambda: compose.run(lambda settings: check(named, settings))))
+    sys.exit(console.main(lambda: check(command_line.read(VERB))))

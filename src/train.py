@@ -1,30 +1,44 @@
-"""Train a CIFAR-10 ResNet and leave a run that anyone can check.
-
-    python src/train.py mode=local
-    python src/train.py mode=cloud resnet_size=50
-    python src/train.py resume=RUN
-    python src/train.py -m seed=0,1,2
-    python src/train.py --help
-
-Exit codes: 0 completed, 1 failed (the record says why), 2 a mistake in what was typed or in the place, 3 the job in the
-cloud goes on without this program.
-"""
+"""Train a program and leave a run that anyone can check."""
 
 import sys
 import time
 
 from harness import console
-from harness.finish import summary
-from harness.settings import compose
+from harness.settings import command_line, compose
 from harness.settings.project import ROOT
 from harness.settings.schema import Config
 from harness.settings.sweeps import Job, Search
+from harness.settings.verb import Verb
+
+VERB = Verb(
+    name="train",
+    about=__doc__,
+    examples=(
+        ("mode=local", "a quick run on this machine"),
+        ("mode=cloud resnet_size=50", "a full run on SageMaker; asks before it costs anything"),
+        ("mode=cloud dry_run=true", "print the plan and the request; nothing is sent"),
+        ("+experiment=tutorial", "a recipe of conf/experiment"),
+        ("resume=RUN", "continue a stopped or failed run from its last checkpoint"),
+        ("-m seed=0,1,2", "a sweep: one run for each value"),
+        ("-m hydra/sweeper=optuna 'learning_rate=interval(0.01,1)'", "a search: Optuna chooses the values"),
+    ),
+    settings=(
+        *("program", "scale", "mode", "experiment", "training", "data", "comet", "hydra"),
+        *("runs_folder", "resume", "sweep", "publish", "dry_run", "allow_dirty", "yes"),
+    ),
+    sweeps=True,
+    exits={
+        0: "completed",
+        1: "failed; the run's record says why",
+        3: "the job in the cloud continues without this command; python src/attach.py RUN follows it",
+    },
+)
 
 
 def train(settings: Config) -> int:
     """Obtain the data, plan, stage, run, record."""
     # Imported here, since a mistake on the command line should not wait for them.
-    from harness.finish import conclude
+    from harness.finish import conclude, summary
     from harness.planning import draft
 
     started = time.monotonic()
@@ -40,18 +54,18 @@ def train(settings: Config) -> int:
 
 
 def grid(jobs: list[Job]) -> list[int]:
-    """Train each, here or in the cloud, unless it is there already; their exit codes."""
+    """Train each combination, here or in the cloud, unless its run is there already; their exit codes."""
     from harness.sweep import grid
 
     return grid.run(jobs)
 
 
-def search(asked: Search) -> list[int]:
+def search(request: Search) -> list[int]:
     """Let Optuna choose what to train; the exit codes."""
     from harness.sweep import search
 
-    return search.run(asked)
+    return search.run(request)
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: compose.run(train, grid, search)))
+    sys.exit(console.main(lambda: compose.run(command_line.read(VERB), train, grid, search)))

@@ -57,10 +57,9 @@ def cifar10() -> Path | None:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     """AWS on loopback, with what a burst needs."""
-    from tests.fakes.sagemaker.server import Aws
-
     from harness.launch import engine
     from harness.settings.project import ROOT
+    from tests.fakes.sagemaker.server import Aws
 
     with Aws(grace=20) as made:
         made.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.support.projects import git, make_project, record_of, runs
 
 QUICK = "conf/scale/quick.yaml"

@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.support.projects import PLANTED, SMALL, make_project, record_of, runs, type_in
 
 from harness.contract import bundle, plan
 from programs.cifar10.host import published
+from tests.support.projects import PLANTED, SMALL, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 

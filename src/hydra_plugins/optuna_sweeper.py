@@ -1,7 +1,7 @@
-"""Hydra's sweeper `optuna`: reads the space out of Hydra's own syntax and hands it on. Hydra finds it by this folder.
+"""Hydra's sweeper `optuna`: read the space from Hydra's own syntax and pass it on. Hydra finds it by this folder.
 
-The task function says to whom: its attribute `search`. Optuna itself is imported there, since Hydra imports this module
-with every command.
+The task that Hydra is given, harness.settings.compose's, has a method `search` for it. Optuna is imported there, since
+Hydra imports this module with every command.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ class OptunaSweeper(Sweeper):
         self._context, self._task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> None:
-        """Part what was typed, and what conf/ adds to it, into the space and the rest.
+        """Divide what was typed, and what conf/ adds to it, into the space and the rest.
 
         Raises:
-            SettingError: nothing is left open.
+            SettingError: no setting has several values.
         """
         loader = self._context.config_loader
         lines = [f"{name}={value}" for name, value in self._params.items()]

@@ -1,6 +1,6 @@
 """Hydra's launcher `together`: all jobs of a sweep in one call. Hydra finds it by this folder's name.
 
-The task function says what that call is: its attribute `together` takes pairs of overrides and composed configuration.
+The task that Hydra is given, harness.settings.compose's, has a method `grid` for them.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ class Together(Launcher):
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Compose each job, then hand all on."""
+        """Compose each job, then pass all of them on."""
         setup_globals()
         load = self._context.config_loader.load_sweep_config
-        self._task.together([(tuple(each), load(self._config, list(each))) for each in job_overrides])
+        self._task.grid([(tuple(each), load(self._config, list(each))) for each in job_overrides])
         return [JobReturn(overrides=each, status=JobStatus.COMPLETED) for each in job_overrides]
 
 

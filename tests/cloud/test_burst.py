@@ -6,13 +6,13 @@ import signal
 import time
 
 import pytest
+
+from harness.launch import engine
+from harness.settings.project import ROOT
 from tests.conftest import engine_answers
 from tests.support.cloud import AWAY, SECRETS, TINY, burst, job_of, project
 from tests.support.projects import record_of, runs, type_in
 from tests.tracking.test_tracker import Server
-
-from harness.launch import engine
-from harness.settings.project import ROOT
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 

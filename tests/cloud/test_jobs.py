@@ -6,11 +6,11 @@ import signal
 import time
 
 import pytest
+
+from programs.cifar10 import files
 from tests.fakes.sagemaker.server import Fault
 from tests.support.cloud import AWAY, burst, job_of, project
 from tests.support.projects import git, record_of, runs, type_in
-
-from programs.cifar10 import files
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 

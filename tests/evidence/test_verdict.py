@@ -2,25 +2,15 @@ import dataclasses
 import json
 
 import pytest
-from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
 
 from harness.contract import plan, record
-from harness.evidence import verdict
+from harness.evidence import band, verdict
+from tests.support.plans import DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
+from tests.support.records import BIGRAMS, ENVIRONMENT, FOREST, RESULTS, completed, plan_of
 
-ENVIRONMENT = {
-    "cpu": "a processor",
-    "cpu_flags": ["avx", "avx2"],
-    "gpus": [],
-    "threads": 2,
-    "settings": {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": None},
-    "deterministic": True,
-    "tensorflow": "2.21.0",
-    "lock": "d" * 64,
-}
-RESULTS = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 50, 100, ((30, 20), (30, 20)), ("cat", "dog"))
 TENSORS = (("conv1/kernel", "aa"), ("norm1/gamma", "bb"), ("dense/kernel", "cc"))
 ROWS = [{"epoch": 1.0, "train_loss": 2.0, "weights": "01"}, {"epoch": 2.0, "train_loss": 1.0, "weights": "02"}]
-BAND = verdict.Band(0.02, "a test")
+BAND = band.Band(0.02, "a test")
 SAME = {
     "status": "completed",
     "environment": ENVIRONMENT,
@@ -37,7 +27,7 @@ def judge(replay, rows=ROWS, code=()):
 
 
 def accuracy(value):
-    return {"results": dataclasses.replace(RESULTS, test_accuracy=value, test_correct=round(100 * value))}
+    return {"results": dataclasses.replace(RESULTS, metrics={**RESULTS.metrics, "test_accuracy": value})}
 
 
 def test_equal_bits_are_identical_wherever_they_came_from():
@@ -68,7 +58,7 @@ def test_across_fingerprints_the_band_decides(value, word):
 
 
 def changed(**changes):
-    return plan.make(dataclasses.replace(EXPERIMENT, **changes), PLACEMENT, PROVENANCE, NOW)
+    return plan.make(dataclasses.replace(EXPERIMENT, **changes), DESCRIPTION, PLACEMENT, PROVENANCE, NOW)
 
 
 OTHER_DATA = dataclasses.replace(
@@ -83,6 +73,7 @@ OTHER_DATA = dataclasses.replace(
         ({"config": {**EXPERIMENT.config, "epochs": 2.0}}, "epochs", "epochs: 2 -> 2.0"),
         ({"dataset": OTHER_DATA}, "dataset", "a/b 00000000 -> 11111111"),
         ({"code": "e" * 64}, "code", "code: harness/step.py +1 -1"),
+        ({"program": "another"}, "program", "program: cifar10 -> another"),
         ({"lock": "e" * 64}, "lock", "lock: sha256 dddddddd -> eeeeeeee"),
     ],
 )
@@ -93,7 +84,7 @@ def test_whatever_was_changed_in_the_experiment_is_named_and_nothing_else(change
 
 
 def test_other_workers_settings_and_flags_are_named():
-    settings = {**ENVIRONMENT["settings"], "TF_ENABLE_ONEDNN_OPTS": "0"}
+    settings = {**ENVIRONMENT["settings"], "KERNELS": "exact"}
     other = dataclasses.replace(
         ORIGINAL,
         **TRAINED_APART,
@@ -101,9 +92,9 @@ def test_other_workers_settings_and_flags_are_named():
         placement=dataclasses.replace(PLACEMENT, instance_count=2),
     )
     found = judge(other)
-    assert found.changed == ("workers", "cpu_flags", "TF_ENABLE_ONEDNN_OPTS")
+    assert found.changed == ("workers", "cpu_flags", "KERNELS")
     assert "cpu_flags: -avx2 +fma" in found.reasons
-    assert "TF_ENABLE_ONEDNN_OPTS: 1 -> 0" in found.reasons
+    assert "KERNELS: fast -> exact" in found.reasons
 
 
 def test_a_replay_that_failed_is_different_and_says_why():
@@ -116,24 +107,41 @@ def test_a_replay_that_failed_is_different_and_says_why():
 def test_equal_weights_that_count_otherwise_on_one_machine_are_not_called_identical():
     found = judge(dataclasses.replace(ORIGINAL, **accuracy(0.49)))
     assert found.verdict == "different"
-    assert "test images right: 50 -> 49" in found.reasons
+    assert "test accuracy: 0.5000 -> 0.4900 (-0.0100)" in found.reasons
 
 
-def test_the_band_rests_on_the_experiments_own_seeds_where_there_are_enough():
-    few, enough = verdict.band([0.5, 0.6], None), verdict.band([0.50, 0.51, 0.52, 0.51, 0.51], None)
-    assert few.width == pytest.approx(verdict.WIDTH * verdict.SPREAD)
-    assert enough.width == pytest.approx(verdict.WIDTH * 0.0070711, rel=1e-4)
-    assert "5 seeds" in enough.basis
+def apart(description, before, after, allowed):
+    """The verdict on a replay by other bits on another machine."""
+    planned = plan_of(description)
+    again = completed(planned, after, weights="v" * 64)
+    elsewhere = dataclasses.replace(again, environment={**ENVIRONMENT, "cpu": "another"})
+    return verdict.judge(completed(planned, before), elsewhere, ((), ()), (), allowed)
 
 
-def test_few_test_images_widen_the_band():
-    results = ORIGINAL.results  # 100 test images, half of them right
-    assert verdict.band([], results).width == pytest.approx(verdict.WIDTH * 0.05)
-    assert "100 test images" in verdict.band([], results).basis
-    many = dataclasses.replace(results, test_images=10**6)
-    assert verdict.band([], many).width == pytest.approx(verdict.WIDTH * verdict.SPREAD)
+@pytest.mark.parametrize(("after", "word"), [(10.5, "equivalent"), (13.0, "different"), (7.0, "different")])
+def test_an_error_rate_in_percent_is_judged_by_its_own_spread_whether_it_rose_or_fell(after, word):
+    found = apart(FOREST, 10.0, after, band.estimate([], FOREST, None))
+    assert (found.verdict, found.metric, found.change) == (word, "error", pytest.approx(after - 10))
+    assert f"test error: 10 % -> {after:g} % ({after - 10:+g} %; lower is better)" in found.reasons
+    side = "within" if word == "equivalent" else "outside"
+    assert f"{side} the band of ±2.1213 %: a standard deviation over seeds of 0.5, as measured" in found.reasons
 
 
-def test_a_verdict_survives_json():
-    found = judge(ORIGINAL)
+def test_without_a_spread_nothing_but_equal_bits_is_the_same():
+    allowed = band.estimate([], BIGRAMS, None)
+    found = apart(BIGRAMS, 80.0, 80.001, allowed)
+    assert (found.verdict, found.band.width) == ("different", None)
+    assert "no spread is known for perplexity: 5 seeds would tell" in found.reasons
+    same = completed(plan_of(BIGRAMS), 80.0)
+    assert verdict.judge(same, same, ((), ()), (), allowed).verdict == "identical"
+
+
+def test_a_replay_that_does_not_measure_what_decides_is_different():
+    old, new = completed(plan_of(FOREST), 10.0), completed(plan_of(BIGRAMS), 80.0, weights="v" * 64)
+    found = verdict.judge(old, new, ((), ()), (), BAND)
+    assert (found.verdict, found.change) == ("different", None)
+
+
+@pytest.mark.parametrize("found", [judge(ORIGINAL), apart(BIGRAMS, 80.0, 81.0, band.Band(None, "none"))])
+def test_a_verdict_survives_json(found):
     assert plan.from_json(verdict.Verdict, json.loads(plan.dumps(found))) == found

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
+
 from tests.fakes.sagemaker.server import Aws, Fault
 
 pytestmark = pytest.mark.cloud

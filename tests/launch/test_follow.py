@@ -1,26 +1,25 @@
+"""Real workers in processes, each followed by a host process of its own."""
+
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from tests.fakes.worker import Host, gone, stage
 
 from harness.launch import follow, runner
 from harness.launch.process import Process
 from harness.runs.run_folder import RunFolder
-
-SLEEP = "time.sleep(60)"
+from tests.support.hosts import Host, gone, stage
 
 
 @pytest.fixture
 def host(tmp_path):
-    """Start a host whose worker does what is given."""
+    """Start a host whose worker trains the program that misbehaves so."""
     hosts = []
 
-    def start(body, **options):
-        hosts.append(Host("process", stage(tmp_path / "place", body), **options))
+    def start(does, **options):
+        hosts.append(Host("process", stage(tmp_path / "place", does), **options))
         return hosts[-1]
 
     yield start
@@ -31,19 +30,15 @@ def host(tmp_path):
 
 
 def test_a_worker_in_a_process_gets_code_data_and_checkpoints_and_its_outputs_are_found(host):
-    started = host(
-        """
-print((job.dataset / "batch").read_text())
-(job.checkpoints / "step.ckpt").write_text("weights")
-job.model.write_bytes(b"model")
-"""
-    )
+    started = host("train")
     ended = started.end()
-    assert (ended["exit_code"], ended["reason"], ended["found"]) == (0, None, ["data", "model", "output"])
-    assert started.lines[:-1] == ["ready", "images"]
+    assert (ended["exit_code"], ended["reason"], ended["folders"]) == (0, None, ["data", "model", "output"])
+    assert ended["status"] == "completed", started.lines
     run = started.run
-    assert (run.checkpoints / "step.ckpt").read_text() == "weights"
-    assert run.model.read_bytes() == b"model"
+    assert started.lines[0] == f"worker {run.path.name}"
+    assert {"ready", "images"} <= set(started.lines)
+    assert started.checkpoints == ["step-000000001.ckpt"]
+    assert run.model(run.planned()).exists() and run.metrics.exists()
     assert not run.job.exists()
     assert not [*(run.path.parent / "elsewhere").iterdir(), *(run.path.parent / "home").iterdir()]
 
@@ -63,60 +58,59 @@ def test_no_secret_of_the_host_reaches_the_worker_but_its_ways_to_engine_and_net
         "HTTPS_PROXY": "i",
         "SSL_CERT_FILE": "j",
     }
-    started = host("print(*sorted(os.environ))", **secrets, **wanted)
+    started = host("train", **secrets, **wanted)
     started.end()
-    names = set(started.lines[1].split())
-    assert not names & secrets.keys()
-    assert names >= wanted.keys()
+    environment = started.environment()
+    assert not environment.keys() & secrets.keys()
+    assert environment.keys() >= wanted.keys()
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "reason"),
+    ("does", "code", "reason", "recorded"),
     [
-        ("raise ValueError('no')", 1, None),
-        ("sys.exit(7)", 7, None),
+        ("raise", 1, None, "ValueError: no"),
+        ("exit", 7, None, "the worker exited with 7 and left no record"),
         (
-            "os.kill(os.getpid(), 9)",
+            "be killed",
             -9,
             "the worker was killed by SIGKILL (by hand, or by the kernel when memory ran out)",
+            "the worker was killed by SIGKILL (by hand, or by the kernel when memory ran out)",
         ),
-        ("os.kill(os.getpid(), 11)", -11, "the worker was killed by SIGSEGV"),
+        ("crash", -11, "the worker was killed by SIGSEGV", "the worker was killed by SIGSEGV"),
     ],
 )
-def test_a_worker_that_dies_is_reported_with_its_code_and_reason(host, body, code, reason):
-    ended = host(body).end()
+def test_a_worker_that_dies_is_reported_with_its_code_and_reason(host, does, code, reason, recorded):
+    ended = host(does).end()
     assert (ended["exit_code"], ended["reason"], ended["status"]) == (code, reason, "failed")
+    assert ended["recorded"] == recorded
 
 
 @pytest.mark.parametrize(
     ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
 )
 def test_a_stopped_host_lets_its_worker_save_and_collects_the_run(host, number, name):
-    started = host(SLEEP).until("ready").send(number)
+    started = host("wait").until("ready").send(number)
     ended = started.end()
     assert (ended["exit_code"], ended["reason"], ended["status"]) == (1, f"stopped by {name}", "failed")
-    assert (started.run.checkpoints / "step.ckpt").exists()
+    assert started.checkpoints
     assert ended["seconds"] < 15
 
 
 def test_a_worker_that_completes_while_it_is_being_stopped_has_completed(host):
-    ended = host("signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n" + SLEEP).until("ready")
-    time.sleep(0.3)
-    ended = ended.send(signal.SIGINT).end()
-    assert (ended["exit_code"], ended["reason"]) == (0, None)
-
-
-DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(f'pid={os.getpid()}')\nprint('deaf', flush=True)\n" + SLEEP
+    started = host("complete when stopped").until("ready").send(signal.SIGINT)
+    ended = started.end()
+    assert (ended["exit_code"], ended["reason"], ended["status"]) == (0, None, "completed")
+    assert any(line.startswith("stopping: Ctrl-C") for line in started.lines)
 
 
 def test_a_worker_deaf_to_sigterm_is_killed_when_its_grace_is_over(host):
-    ended = host(DEAF, grace=0.5).until("deaf").send(signal.SIGTERM).end()
+    ended = host("be deaf", grace=0.5).until("deaf").send(signal.SIGTERM).end()
     assert (ended["exit_code"], ended["reason"]) == (-9, "stopped by SIGTERM")
     assert ended["seconds"] < 15
 
 
 def test_a_second_ctrl_c_kills_at_once(host):
-    started = host(DEAF, grace=60).until("deaf").send(signal.SIGINT)
+    started = host("be deaf", grace=60).until("deaf").send(signal.SIGINT)
     started.until("stopping: Ctrl-C; the worker has 60 s, a second Ctrl-C kills it").send(signal.SIGINT)
     ended = started.end()
     assert (ended["exit_code"], ended["reason"]) == (-9, "stopped by Ctrl-C")
@@ -124,39 +118,37 @@ def test_a_second_ctrl_c_kills_at_once(host):
 
 
 def test_a_worker_that_closes_its_stdout_is_waited_for(host):
-    started = host("os.close(1); os.close(2); time.sleep(0.5)\njob.model.write_bytes(b'model'); os._exit(3)")
-    assert started.end()["exit_code"] == 3
-    assert started.run.model.exists()
+    started = host("close its output")
+    ended = started.end()
+    assert (ended["exit_code"], ended["status"]) == (0, "completed")
+    assert "epoch=1" not in "".join(started.lines)  # it did close it
 
 
 def test_what_a_worker_leaves_running_is_ended_with_it(host):
-    started = host("left = subprocess.Popen(['sleep', '60'])\nprint(left.pid, flush=True)\nos._exit(0)")
+    started = host("leave a process")
     assert started.end()["seconds"] < 15
-    assert gone(int(started.lines[1]))
+    assert gone(int(started.lines[started.lines.index("ready") + 1]))
 
 
 def test_noise_in_the_output_is_passed_on_as_lines(host):
-    started = host(
-        r"""
-os.write(1, b"\xff\xfe torn \x80\n" + b"x" * 1_000_000 + b"\n\n" + b"a\rb\n" + b"no end")
-"""
-    )
+    started = host("make noise")
     assert started.end()["exit_code"] == 0
-    assert "torn" in started.lines[1]
-    assert len(started.lines[2]) == 1_000_000
-    assert "no end" in started.lines
+    noise = started.lines[started.lines.index("ready") + 1 :]
+    assert "torn" in noise[0]
+    assert len(noise[1]) == 1_000_000
+    assert "no end" in noise
 
 
 def test_a_killed_host_leaves_no_worker_that_speaks(host):
-    started = host("while True: print(os.getpid(), flush=True); time.sleep(0.1)").until("ready")
+    started = host("talk").until("ready")
     worker = int(started.process.stdout.readline())
     started.send(signal.SIGKILL).process.wait()
     started.process.stdout.close()
     assert gone(worker)
 
 
-def test_a_worker_that_cannot_start_is_a_failed_run(host, tmp_path):
-    run = stage(tmp_path / "here", "")
+def test_a_worker_that_cannot_start_is_a_failed_run(tmp_path):
+    run = stage(tmp_path / "here", "train")
     run.job.write_text("in the way")
     ended = follow.follow(Process(), run, tmp_path / "here" / "dataset", print)
     assert ended.exit_code
@@ -164,18 +156,18 @@ def test_a_worker_that_cannot_start_is_a_failed_run(host, tmp_path):
 
 
 def test_where_the_host_fails_while_it_listens_the_worker_ends_and_signals_are_as_before(tmp_path):
-    run = stage(tmp_path / "here", "print(os.getpid(), flush=True)\n" + SLEEP)
+    run = stage(tmp_path / "here", "talk")
     heard = []
 
     def listen(line):
         heard.append(line)
-        if len(heard) == 2:
+        if line.isdigit():
             raise OSError("nobody reads")
 
     before = [signal.getsignal(number) for number in follow.SIGNALS]
     with pytest.raises(OSError, match="nobody reads"):
         follow.follow(Process(), run, tmp_path / "here" / "dataset", listen)
-    assert gone(int(heard[1]))
+    assert gone(int(heard[-1]))
     assert [signal.getsignal(number) for number in follow.SIGNALS] == before
 
 

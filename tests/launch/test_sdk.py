@@ -7,9 +7,9 @@ import sys
 import threading
 
 import pytest
-from tests.fakes.worker import SOURCE, gone
 
 from harness.launch import engine, sdk
+from tests.support.hosts import SOURCE, gone
 
 HOST = """
 import sys, time

@@ -12,11 +12,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.support import small_data
-from tests.support.projects import ROOT, git, make_project, record_of, runs, type_in
 
 from harness.contract import plan
 from harness.evidence import verdict
+from tests.support import small_data
+from tests.support.projects import ROOT, git, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 

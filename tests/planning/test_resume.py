@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from tests.support.projects import SMALL, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each run is a program of its own that imports TensorFlow

@@ -1,27 +1,10 @@
-import dataclasses
 import json
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 
-from harness.contract import plan, record
-from harness.runs import run_folder, stored
 from harness.contract.errors import NotReady
-
-CODE = {"harness/__init__.py": b"", "requirements-train.lock": b"x==1\n"}
-
-
-def leave(runs: Path, minutes: int = 0, seed: int = 0, status: str | None = "completed") -> run_folder.RunFolder:
-    """A run folder as a run leaves it, without a model."""
-    experiment = dataclasses.replace(EXPERIMENT, config={**EXPERIMENT.config, "seed": seed})
-    planned = plan.make(experiment, PLACEMENT, PROVENANCE, NOW + timedelta(minutes=minutes))
-    run = run_folder.stage(runs, planned, CODE, b"")
-    run.metrics.write_text("epoch,step,train_loss,weights\n1,10,0.5,00ff\n")
-    if status:
-        run.record.write_text(plan.dumps(record.of(planned, status=status)))
-    return run
+from harness.runs import stored
+from tests.support.records import leave
 
 
 def test_all_runs_are_read_oldest_first_and_a_broken_one_is_named(tmp_path):
@@ -30,7 +13,7 @@ def test_all_runs_are_read_oldest_first_and_a_broken_one_is_named(tmp_path):
     broken.record.write_text("{")
     found, unreadable = stored.everything(tmp_path)
     assert [each.folder for each in found] == runs
-    assert [each.status for each in found] == ["completed", "failed", stored.UNKNOWN]
+    assert [each.status for each in found] == ["completed", "failed", stored.RUNNING]
     assert found[0].epochs == ({"epoch": 1.0, "step": 10.0, "train_loss": 0.5, "weights": "00ff"},)
     assert len(unreadable) == 1 and str(broken.path) in unreadable[0]
 

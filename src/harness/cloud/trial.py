@@ -14,7 +14,7 @@ from harness.launch import collect, local
 from harness.launch.follow import follow
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
-from harness.settings import compose
+from harness.settings import direct
 
 
 def run(runs: Path, wanted: RunPlan, files: Mapping[str, bytes], data: Path, say: Callable[[str], None]) -> None:
@@ -27,7 +27,7 @@ def run(runs: Path, wanted: RunPlan, files: Mapping[str, bytes], data: Path, say
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=runs) as scratch:
         states: Path | None = None
         for step in (1, 2):
-            placement = dataclasses.replace(local.choose(compose.local_mode(), say), stop_after=step)
+            placement = dataclasses.replace(local.choose(direct.local_mode(), say), stop_after=step)
             planned = plan.make(wanted.experiment, wanted.description, placement, wanted.provenance, datetime.now(UTC))
             (folder := Path(scratch) / str(step)).mkdir()
             staged = run_folder.stage(folder, planned, files, b"", states)

@@ -1,7 +1,130 @@
-"""The command line, read once."""
+"""The command line: read here and nowhere else."""
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from harness.contract.errors import SettingError
+from harness.settings import names
+from harness.settings.conf import assigned
+from harness.settings.verb import Own, Verb
+
+MULTIRUN = ("-m", "--multirun")
+SHOW = ("--cfg", "-c")
+SHOWN = ("job", "hydra", "all")  # the parts of the configuration that --cfg prints
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What was typed after a verb, checked as far as that goes without composing the settings.
+
+    Attributes:
+        names: words without `=`, like the names of runs.
+        own: the verb's own words by name; None where one was not typed, its own name where it has no value.
+        overrides: the settings, in Hydra's syntax and in their order.
+        multirun: whether -m was typed.
+        show: the part of the configuration to print instead, where --cfg was typed.
+    """
+
+    verb: Verb
+    names: tuple[str, ...]
+    own: Mapping[str, str | None]
+    overrides: tuple[str, ...]
+    multirun: bool
+    show: str | None
+
+
+def read(verb: Verb) -> CommandLine:
+    """The command line of this process; --help is answered.
+
+    Raises:
+        SettingError: a word is not known.
+        SystemExit: help was asked for, and given.
+    """
+    words = typed_words()
+    if {"-h", "--help"} & set(words):
+        from harness.settings import help  # late: only here
+
+        chosen = [word for word in words if word.partition("=")[0] in ("program", "mode", "scale") and "=" in word]
+        names.refuse(verb, chosen)
+        try:
+            print(help.text(verb, chosen), flush=True)
+        except BrokenPipeError:  # of `| head`; nothing more may be written when Python exits
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+    return parse(verb, words)
+
+
+def parse(verb: Verb, words: Sequence[str]) -> CommandLine:
+    """The words after a verb's name, each as what it is.
+
+    Raises:
+        SettingError: a word is not known.
+    """
+    own: dict[str, str | None] = {each.name: None for each in verb.own}
+    typed: list[str] = []
+    overrides, multirun, show = list(verb.fixed), False, None
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        if word in MULTIRUN and verb.sweeps:
+            multirun = True
+        elif name in SHOW and verb.composes:
+            show = value if equals else rest.pop(0) if rest else ""
+        elif word.startswith("-"):
+            raise _no_option(verb, word)
+        elif (each := _own(verb, name, bool(equals))) is not None:
+            own[name] = _checked(verb, each, value)
+        elif equals or word[0:1] in ("+", "~"):
+            overrides.append(word)
+        else:
+            typed.append(word)
+    if show is not None and (show not in SHOWN or multirun):
+        legal = f"{' | '.join(SHOWN)}, without -m"
+        raise SettingError(f"--cfg {show}", legal=legal, command=f"{verb.command} --cfg job")
+    names.refuse(verb, overrides)
+    _count(verb, typed)
+    return CommandLine(verb, tuple(typed), own, tuple(overrides), multirun, show)
+
+
+def _own(verb: Verb, name: str, valued: bool) -> Own | None:
+    return next((each for each in verb.own if each.name == name and bool(each.value) == valued), None)
+
+
+def _checked(verb: Verb, own: Own, value: str) -> str:
+    if own.rule and not own.rule.test(value):
+        raise SettingError(
+            f"{own.name}={value} is not legal",
+            legal=own.rule.legal,
+            command=f"{verb.command} {own.name}={own.rule.nearest(value)}",
+        )
+    return value if own.value else own.name
+
+
+def _count(verb: Verb, typed: Sequence[str]) -> None:
+    command = f"{verb.command} --help"
+    if verb.names is None:
+        if typed:
+            raise SettingError(f"{verb.name}.py takes no {typed[0]}", legal="name=value", command=command)
+        return
+    if verb.names.legal and (wrong := [name for name in typed if name not in verb.names.legal]):
+        legal = verb.names.legal
+        raise SettingError(f"{wrong[0]} is not legal", legal=" | ".join(legal), command=f"{verb.command} {legal[0]}")
+    if len(typed) not in verb.names.counts:
+        raise SettingError(
+            f"{verb.name}.py takes {verb.names.in_words}",
+            legal=verb.names.about,
+            command=f"{verb.command} {' '.join([verb.names.word] * min(verb.names.counts))}".rstrip(),
+        )
+
+
+def _no_option(verb: Verb, word: str) -> SettingError:
+    legal = ["-h", *(MULTIRUN[:1] if verb.sweeps else ()), *(["--cfg job"] if verb.composes else ())]
+    what = f"{verb.name}.py has no option {word}"
+    return SettingError(what, legal=", ".join(legal), command=f"{verb.command} --help")
 
 
 def command_name() -> str:
@@ -21,4 +144,4 @@ def typed_words() -> tuple[str, ...]:
 
 def typed_settings() -> frozenset[str]:
     """The names of the settings that were typed."""
-    return frozenset(word.lstrip("+~").partition("=")[0] for word in sys.argv[1:] if "=" in word)
+    return frozenset(assigned(word)[0] for word in typed_words() if "=" in word)

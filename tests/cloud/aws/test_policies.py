@@ -8,12 +8,12 @@ from itertools import chain
 import botocore
 import botocore.session
 import pytest
-from tests.fakes.sagemaker.server import Aws
-from tests.support.cloud import AWAY, project
-from tests.support.projects import type_in
 
 from harness.launch import engine
 from harness.settings.project import ROOT
+from tests.fakes.sagemaker.server import Aws
+from tests.support.cloud import AWAY, project
+from tests.support.projects import type_in
 
 FOLDER = ROOT / "docs" / "aws"
 NAMES = ("user-policy", "role-policy", "trust-policy")

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from tests.fakes.sagemaker.server import Aws
-from tests.support.projects import ROOT
 
 from harness.cloud.aws import images, push
 from harness.contract.errors import NotReady
 from harness.launch import engine
+from tests.fakes.sagemaker.server import Aws
+from tests.support.projects import ROOT
 
 PASSWORD = "planted-registry-password"
 REGISTRY = "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"

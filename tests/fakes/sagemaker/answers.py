@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import botocore.session
+
 from tests.fakes.sagemaker.hosts import Document
 from tests.fakes.sagemaker.jobs import LONGEST, Job
 from tests.fakes.sagemaker.wire import REGION, Refused, place

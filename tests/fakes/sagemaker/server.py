@@ -23,13 +23,14 @@ from botocore.config import Config
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
+
 from tests.fakes.sagemaker import wire
 from tests.fakes.sagemaker.answers import Answers
 from tests.fakes.sagemaker.hosts import GROUP, Document, InputError
 from tests.fakes.sagemaker.jobs import OVER, Job
 from tests.fakes.sagemaker.wire import REGION, Fault, Refused, Request, place
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Response
 
 __all__ = ["REGION", "Aws", "Fault", "Request"]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.support import small_data  # before keras, for it sets the environment
 
 import keras  # isort: skip

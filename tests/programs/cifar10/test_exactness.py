@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.test_plan import PLACEMENT, PROVENANCE
-from tests.fakes.fork_server import Forge
-from tests.support import small_data
 
 from harness.contract import bundle, identity, plan
 from harness.contract.job_folder import JobFolder
+from tests.fakes.fork_server import Forge
+from tests.support import small_data
+from tests.support.plans import PLACEMENT, PROVENANCE
 
 ROOT = Path(__file__).parents[3]
 KILLS = 4  # of each training

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.support import small_data  # sets TensorFlow's environment: before harness.fit
 
 import keras  # isort: skip

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.support import small_data  # sets TensorFlow's environment: before harness.resnet
 
 import keras  # isort: skip

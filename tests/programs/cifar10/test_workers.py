@@ -3,11 +3,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.support.projects import SMALL, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
 
 from harness.contract import job, record
 from harness.contract.errors import RunFailed
 from harness.frameworks import tensorflow
+from tests.support.projects import SMALL, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # the last ones: each worker is a program of its own that imports TensorFlow
 

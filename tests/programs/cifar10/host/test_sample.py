@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.contract import identity
-from programs.cifar10 import files, dataset
+from programs.cifar10 import dataset, files
 from programs.cifar10.host import published, sample
 
 CIFAR10_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -1,6 +1,6 @@
-"""What the tests of launching share: bundles with a stand-in worker, and a host process that follows one.
+"""A host process that follows one run, and the staged runs that it follows.
 
-As a program it is that host: `python standin.py RUNNER RUN DATASET GRACE` prints what it hears, then how the run ended.
+As a program it is that host: `python hosts.py RUNNER RUN DATASET GRACE` prints what it hears, then how the run ended.
 """
 
 import dataclasses
@@ -10,49 +10,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-sys.path[:0] = [str(SOURCE)]
-
-# As a program this file has no pytest that puts src/ on the path before its imports.
-from tests.contract.test_plan import PLAN  # noqa: E402
-
-from harness.contract import bundle
-from harness.launch import follow
-from harness.launch.collect import collect  # noqa: E402
-from harness.runs import run_folder  # noqa: E402
-
-# The worker's own ways, up to the training.
-BEGIN = b"""
-import json, os, signal, subprocess, sys, time
-from pathlib import Path
-from harness.folders import JobFolder
-from harness.trained import _become_owner
-job = JobFolder(Path(sys.argv[1]))
-_become_owner(job.plan)
-for folder in (job.model.parent, job.output, job.checkpoints):
-    folder.mkdir(parents=True, exist_ok=True)
-def save(*_):
-    (job.checkpoints / "step.ckpt").write_text("weights")
-    job.failure.write_text("saved")
-    sys.exit(1)
-signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
-"""
 
 
-def stage(folder: Path, body: str, owner: int | None = None) -> run_folder.RunFolder:
-    """A staged run whose worker does `body`."""
-    root = SOURCE.parent
-    files = bundle.collect(root)
-    files["harness/trained.py"] = files["harness/worker.py"]
-    files["harness/worker.py"] = BEGIN + body.encode()
+def stage(folder: Path, does: str, owner: int | None = None) -> Any:
+    """A staged run of the program `unruly`, beside its data and the folders that its host has for itself."""
+    from harness.contract import identity
+    from harness.runs import run_folder
+    from tests.support import programs
+
     folder.mkdir()
-    run = run_folder.stage(folder, PLAN, files, b"")
-    (folder / "dataset").mkdir()
+    for name in ("dataset", "home", "elsewhere"):
+        (folder / name).mkdir()
     (folder / "dataset" / "batch").write_text("images")
-    (folder / "home").mkdir()
-    (folder / "elsewhere").mkdir()
+    planned = programs.planned("unruly", identity.identify(folder / "dataset", "one file"), does=does)
+    run = run_folder.stage(folder, planned, programs.bundle_of("unruly"), b"")
     if owner is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, owner, owner)
@@ -63,16 +37,16 @@ class Host:
     """The host process of a staged run, in a working directory of its own."""
 
     def __init__(
-        self, runner: str, run: run_folder.RunFolder, grace: float = 20, prefix=(), **environment: str
+        self, runner: str, run: Any, grace: float = 20, prefix: tuple[str, ...] = (), **environment: str
     ) -> None:
         self.run = run
         folder = run.path.parent
         command = [*prefix, sys.executable, __file__, runner, run.path, folder / "dataset", grace]
-        kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ}
+        passed = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ}
         self.process = subprocess.Popen(
             [str(word) for word in command],
             cwd=folder / "elsewhere",
-            env=kept | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+            env=passed | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,10 +55,11 @@ class Host:
         self.lines: list[str] = []
 
     def until(self, wanted: str) -> "Host":
-        """Read on to a line."""
+        """Read on to a line that begins so."""
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
-            if self.lines[-1] == wanted:
+            if self.lines[-1].startswith(wanted):
                 return self
         raise AssertionError(f"no line {wanted!r} in:\n" + "\n".join(self.lines))
 
@@ -92,13 +67,26 @@ class Host:
         self.process.send_signal(number)
         return self
 
-    def end(self) -> dict:
+    def end(self) -> dict[str, Any]:
         """Read to the end: how the run ended."""
+        assert self.process.stdout is not None
         self.lines += self.process.stdout.read().splitlines()
         self.process.stdout.close()
         self.process.wait()
         assert self.lines and self.lines[-1].startswith("{"), "\n".join(self.lines)
-        return json.loads(self.lines[-1])
+        ended: dict[str, Any] = json.loads(self.lines[-1])
+        return ended
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a worker that has said it."""
+        (line,) = [line for line in self.lines if line.startswith("environment=")]
+        environment: dict[str, str] = json.loads(line.removeprefix("environment="))
+        return environment
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The names of the checkpoints that the run has left."""
+        return sorted(path.name for path in self.run.checkpoints.glob("step-*.ckpt"))
 
 
 def gone(pid: int, within: float = 15) -> bool:
@@ -117,10 +105,13 @@ def gone(pid: int, within: float = 15) -> bool:
 
 def main(runner: str, path: str, dataset: str, grace: str) -> None:
     """Follow one run, then collect it as train.py does."""
+    from harness.launch import follow
+    from harness.launch.collect import collect
     from harness.launch.container import Container
     from harness.launch.process import Process
+    from harness.runs.run_folder import RunFolder
 
-    run = run_folder.RunFolder(Path(path))
+    run = RunFolder(Path(path))
     place = Process() if runner == "process" else Container(runner)
     if isinstance(place, Container):
         print(f"sdk={place._child.pid}", flush=True)
@@ -128,12 +119,13 @@ def main(runner: str, path: str, dataset: str, grace: str) -> None:
     place.grace = float(grace)
     ended = follow.follow(place, run, Path(dataset), lambda line: print(line, flush=True))
     seconds = time.monotonic() - began
-    found = {path.name for path in (ended.model, ended.output, ended.output / "data") if path.is_dir()}
+    folders = {path.name for path in (ended.model, ended.output, ended.output / "data") if path.is_dir()}
     scratch = sorted(path.name for path in run.job.iterdir())
-    record = collect(run, PLAN, ended)
-    told = dataclasses.asdict(ended) | {"found": sorted(found), "scratch": scratch, "seconds": seconds}
+    record = collect(run, run.planned(), ended)
+    told = dataclasses.asdict(ended) | {"folders": sorted(folders), "scratch": scratch, "seconds": seconds}
     print(json.dumps(told | {"status": record.status, "recorded": record.reason}, default=str), flush=True)
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(SOURCE)
     main(*sys.argv[1:])

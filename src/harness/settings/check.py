@@ -1,0 +1,90 @@
+"""From composed values to a Config: every type, range and combination is checked."""
+
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from harness.contract import program
+from harness.contract.errors import SettingError
+from harness.settings.command_line import command_name
+from harness.settings.schema import FLAGS, Cloud, Comet, Config, Data, Mode, is_prefix
+
+SECTIONS = ("mode", "data", "comet")
+
+
+def check(raw: Mapping[str, Any]) -> Config:
+    """The composed mapping as a Config.
+
+    Raises:
+        SettingError: a setting does not exist, has the wrong type or is out of range, or two do not go together.
+    """
+    trained = program.load(raw["program"])
+    shared = {field.name for field in fields(Config)} - {"training"}
+    training = section(trained.settings, {name: value for name, value in raw.items() if name not in shared}, "")
+    target = Cloud if raw["mode"].get("name") == "cloud" else Mode
+    mode, data, comet = (
+        section(kind, raw[name], f"{name}.") for name, kind in zip(SECTIONS, (target, Data, Comet), strict=True)
+    )
+    if target is Cloud:  # nobody pays to train on the sample
+        data = replace(data, on_missing="fail")
+    _check_shared(raw)
+    trained.check(training, mode.instance_count)
+    if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
+        raise SettingError(
+            f"mode.warm_pool_seconds={mode.warm_pool_seconds}: SageMaker keeps no spot instance warm",
+            legal="mode.warm_pool_seconds=0, or mode.spot=false",
+            command=f"{command_name()} mode=cloud mode.spot=false mode.warm_pool_seconds={mode.warm_pool_seconds}",
+        )
+    rest = {name: raw[name] for name in shared - set(SECTIONS)}
+    return Config(training=training, mode=mode, data=data, comet=comet, **rest)
+
+
+def _check_shared(raw: Mapping[str, Any]) -> None:
+    for name in ("runs_folder", "publish", "resume"):
+        if not (isinstance(raw[name], str) and raw[name]) and (name == "runs_folder" or raw[name] is not None):
+            raise SettingError(
+                f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{command_name()} {name}=runs"
+            )
+    if raw["sweep"] is not None and not is_prefix(raw["sweep"]):
+        raise SettingError(
+            f"sweep={raw['sweep']} is not legal",
+            legal="a name of letters, digits, _ and -, or null",
+            command=f"{command_name()} sweep=mine",
+        )
+    for name in FLAGS:
+        if type(raw[name]) is not bool:
+            command = f"{command_name()} {name}=true"
+            raise SettingError(f"{name}={raw[name]} is not legal", legal="true | false", command=command)
+
+
+def section(kind: type[Any], raw: Mapping[str, Any], prefix: str) -> Any:
+    """An object of a dataclass of settings; `prefix` is what their names begin with on the command line.
+
+    Raises:
+        SettingError: as `check`.
+    """
+    hints = typing.get_type_hints(kind, include_extras=True)
+    if strange := sorted(raw.keys() - hints.keys()):
+        legal = ", ".join(prefix + name for name in hints)
+        raise SettingError(f"{prefix}{strange[0]} is not a setting", legal=legal, command="ls conf")
+    values = {}
+    for name, hint in hints.items():
+        wanted, rule = typing.get_args(hint)
+        if name not in raw:
+            raise SettingError(f"{prefix}{name} is missing in conf/", legal=rule.legal, command="git checkout -- conf")
+        value = raw[name]
+        types = tuple(typing.get_args(wanted)) or (wanted,)
+        if float in types and type(value) is int:
+            value = float(value)
+        if type(value) not in types or value != value or value in (float("inf"), -float("inf")) or not rule.test(value):
+            noun = {int: "an integer ", float: "a number "}.get(types[0], "")
+            example = str(rule.nearest(value)).lower() if wanted is bool else rule.nearest(value)
+            shown = "null" if value is None else value
+            raise SettingError(
+                f"{prefix}{name}={shown} is not legal",
+                legal=noun + rule.legal,
+                command=f"{command_name()} {prefix}{name}={example}",
+            )
+        values[name] = value
+    return kind(**values)

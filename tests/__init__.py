@@ -1,0 +1,1 @@
+"""The tests: folders mirror src/. A package, since some distributions install one of this name."""
