@@ -213,9 +213,10 @@ def process() -> Iterator[Callable[[JobFolder], Any]]:
         each.stdout.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until_step(folder: JobFolder, step: int) -> None:
+    """Wait for a checkpoint of that step or a later one."""
     deadline = time.monotonic() + 30
-    while not condition():
+    while not any(int(path.stem[5:]) >= step for path in folder.checkpoints.glob("step-*.ckpt")):
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -229,11 +230,7 @@ def test_a_worker_that_is_stopped_or_killed_and_resumed_comes_to_the_same(
     folder = tiny.stage(tmp_path / "broken", source, EVERY_STEP, epochs=4, pause=0.02)
     for step in (3, 11, 17):
         worker = process(folder)
-        until(
-            lambda wanted=step: (
-                f"step-{wanted:09d}.ckpt" in checkpoints(folder) if folder.checkpoints.exists() else False
-            )
-        )
+        until_step(folder, step)
         worker.send_signal(signum)
         code = worker.wait(20)
         if signum == signal.SIGTERM:
