@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from harness.contract import plan, program
+from harness.contract import program, serial
 from harness.contract.errors import RunFailed, SettingError
-from harness.contract.program import Program, Scores, Source
+from harness.contract.program import Program, Scores
+from harness.contract.source import Source
 from harness.evidence import evaluation
 from tests.support.plans import DESCRIPTION
 from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, results_of, stage
@@ -67,4 +68,4 @@ def test_a_folder_without_a_record_or_a_model_is_refused(tmp_path):
     run = stage(tmp_path / "runs", planned, failed)
     with pytest.raises(RunFailed, match="no memory"):
         evaluation.recorded(run.path)
-    assert plan.dumps(results_of(FOREST, 1.0))
+    assert serial.dumps(results_of(FOREST, 1.0))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from harness.contract import atomic, job_folder, plan, record
+from harness.contract import atomic, job_folder, record, serial
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
@@ -24,7 +24,7 @@ def run(tmp_path):
     job.metrics.write_text("epoch\n1\n")
     digests = {path.name: atomic.sha256(path) for path in (model, job.metrics)}
     done = record.of(PLAN, status="completed", results=RESULTS, weights="w", artifacts=digests)
-    job.record.write_text(plan.dumps(done))
+    job.record.write_text(serial.dumps(done))
     return run
 
 
@@ -36,7 +36,7 @@ def test_a_completed_run_is_put_in_place_and_its_scratch_is_gone(run):
     found = collect(run, PLAN, ended(run))
     assert (found.status, found.reason, found.exit_code) == ("completed", None, 0)
     assert run.model(PLAN).read_bytes() == b"weights"
-    assert plan.from_json(record.RunRecord, json.loads(run.record.read_text())) == found
+    assert serial.from_json(record.RunRecord, json.loads(run.record.read_text())) == found
     names = {path.name for path in run.path.iterdir()}
     assert names == {"plan.json", "record.json", "code", "metrics.csv", "model.npy", "checkpoints"}
 
@@ -75,7 +75,7 @@ def test_the_failure_file_gives_the_reason(run):
 
 def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
     said = record.of(PLAN, status="failed", reason="ValueError: no")
-    (run.job / "output" / "data" / "record.json").write_text(plan.dumps(said))
+    (run.job / "output" / "data" / "record.json").write_text(serial.dumps(said))
     found = collect(run, PLAN, ended(run, 1))
     assert (found.status, found.reason) == ("failed", "ValueError: no")
 

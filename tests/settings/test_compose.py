@@ -139,7 +139,7 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("resume=''", "a folder's path", "resume="),
         ("runs_folder=null", "path", "runs_folder="),
         ("dry_run=1", "true | false", "dry_run=true"),
-        ("sweep='a b'", "letters, digits", "sweep=mine"),
+        ("sweep='a b'", "letters, numbers", "sweep=mine"),
         ("epochs=[", "", "--help"),
         ("hydra/sweeper=optna", "basic | optuna", "hydra/sweeper=optuna"),
         ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trials", "hydra.sweeper.n_trials=3"),

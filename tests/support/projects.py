@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.contract import plan, record
+from harness.contract import record, serial
 from tests.support import programs
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def runs(project: Path) -> list[Path]:
 
 
 def record_of(run: Path) -> record.RunRecord:
-    return plan.from_json(record.RunRecord, json.loads((run / "record.json").read_text()))
+    return serial.from_json(record.RunRecord, json.loads((run / "record.json").read_text()))
 
 
 def _small(arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import train
-from harness.contract import metrics, plan, record
+from harness.contract import metrics, plan, record, serial
 from harness.contract.metrics import Metric
 from harness.launch.runner import StopEarly
 from harness.runs import run_folder, stored
@@ -68,7 +68,7 @@ class Formula:
                 status, reason = "pruned", str(why)
                 break
         run.metrics.write_text(metrics.table(("epoch", "step", f"{self.split}_{self.objective.name}"), rows))
-        run.record.write_text(plan.dumps(record.of(planned, status=status, reason=reason)))
+        run.record.write_text(serial.dumps(record.of(planned, status=status, reason=reason)))
         return stored.read(run)
 
 

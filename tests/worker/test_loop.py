@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.contract.errors import NotReady, RunFailed
 from harness.contract.job import Group
 from harness.contract.plan import TRIED
-from harness.contract.program import Arrays, Outcome, Steps
+from harness.contract.steps import Arrays, Outcome, Steps
 from harness.worker import checkpoint, loop
 from tests.support import tiny
 

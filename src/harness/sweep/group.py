@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import console
-from harness.contract import bundle, plan, program
+from harness.contract import bundle, plan, program, serial
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
 from harness.contract.plan import DatasetId
@@ -116,8 +116,8 @@ def common(settings: Config) -> Common:
 
 
 def digest(value: Any) -> str:
-    """A sweep's own name: the first 8 hex digits of the sha256 of what defines it, as canonical JSON."""
-    return hashlib.sha256(json.dumps(plan.to_json(value), sort_keys=True).encode()).hexdigest()[:8]
+    """A sweep's own name: the first 8 hexadecimal characters of the sha256 of what defines it, as canonical JSON."""
+    return hashlib.sha256(json.dumps(serial.to_json(value), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def train(settings: Config, identity: str, unfinished: str | None, judge: Judge) -> StoredRun:

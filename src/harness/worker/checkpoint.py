@@ -16,7 +16,7 @@ from harness.contract.errors import NotReady
 from harness.contract.program import Arrays
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
-SHORT = 16  # hex digits that tell two tensors, or two epochs, apart
+SHORT = 16  # hexadecimal characters that tell two tensors, or two epochs, apart
 
 
 def digest(weights: Arrays) -> str:
@@ -31,7 +31,7 @@ def digest(weights: Arrays) -> str:
 
 
 def tensor_digests(weights: Arrays) -> tuple[tuple[str, ...], ...]:
-    """(path, first 16 digits of its digest) of each array, in the order of the mapping."""
+    """(path, first 16 characters of its digest) of each array, in the order of the mapping."""
     return tuple((path, digest({path: array})[:SHORT]) for path, array in weights.items())
 
 
