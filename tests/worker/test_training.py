@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.contract import atomic, metrics, plan, record
+from harness.contract import atomic, metrics, plan, record, serial
 from harness.contract.job_folder import JobFolder
 from harness.worker import checkpoint
 from tests.support import tiny
@@ -46,7 +46,7 @@ def run(folder: JobFolder, **environment: str) -> tuple[int, str]:
 
 
 def read(folder: JobFolder) -> record.RunRecord:
-    return plan.from_json(record.RunRecord, json.loads(folder.record.read_text()))
+    return serial.from_json(record.RunRecord, json.loads(folder.record.read_text()))
 
 
 def checkpoints(folder: JobFolder) -> list[str]:
@@ -72,7 +72,7 @@ def test_the_record_of_a_training_is_complete(source: Path, tmp_path: Path) -> N
     folder = tiny.stage(tmp_path, source)
     code, printed = run(folder)
     assert code == 0, printed
-    completed, planned = read(folder), plan.from_json(plan.RunPlan, json.loads(folder.plan.read_text()))
+    completed, planned = read(folder), serial.from_json(plan.RunPlan, json.loads(folder.plan.read_text()))
     for field in dataclasses.fields(plan.RunPlan):
         assert getattr(completed, field.name) == getattr(planned, field.name)
     assert (completed.status, completed.reason, completed.exit_code, completed.bill) == ("completed", None, None, None)

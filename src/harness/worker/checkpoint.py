@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.contract import atomic
 from harness.contract.errors import NotReady
-from harness.contract.program import Arrays
+from harness.contract.steps import Arrays
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
 SHORT = 16  # hexadecimal characters that tell two tensors, or two epochs, apart
