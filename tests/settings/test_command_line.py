@@ -44,6 +44,9 @@ def test_a_bare_word_and_a_valued_one_of_the_same_verb_are_kept_apart():
     line = parse(declared("report"), ["serve", "port=9000"])
     assert (line.own, line.names) == ({"serve": "serve", "output": None, "port": "9000"}, ())
     assert parse(declared("compare"), ["a", "b", "all", "data=x..y"]).own == {"all": "all", "data": "x..y"}
+    assert parse(declared("report"), ["output"]).names == ("output",)
+    with pytest.raises(SettingError, match="all is not a setting"):
+        parse(declared("compare"), ["a", "b", "all=1"])
 
 
 def test_what_was_typed_is_said_as_it_was_typed(monkeypatch):

@@ -264,6 +264,7 @@ def test_a_sweep_goes_over_programs(project):
         (("program=cifar10", "+experiment=half"), "rate is a setting of program=small, not of program=cifar10"),
         (("-m", "program=small", "resnet_size=20,32"), "resnet_size is a setting of program=cifar10"),
         (("-m", "program=small,cifar10", "rate=1"), "rate"),
+        (("-m", "program=small,cifar10", "++rate=1"), "rate is not a setting; legal: resnet_size"),
         (("program=smal",), "program=smal does not exist; legal: cifar10 | small; type: python src/train.py program=s"),
     ],
 )

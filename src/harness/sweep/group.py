@@ -21,7 +21,7 @@ from harness.contract.metrics import Metric
 from harness.contract.plan import DatasetId
 from harness.data import obtain
 from harness.evidence import quantity
-from harness.finish import conclude, summary
+from harness.finish import conclude
 from harness.finish.conclude import Epoch
 from harness.launch.follow import SIGNALS
 from harness.planning import draft
@@ -126,16 +126,13 @@ def train(settings: Config, identity: str, unfinished: str | None, judge: Judge)
     Raises:
         HarnessError: it cannot begin, or would be another experiment than when the sweep began.
     """
-    started = time.monotonic()
+    since = time.monotonic()
     prepared = draft.make(settings, console.say, unfinished)
     if prepared.plan.experiment_id != identity:
         raise NotReady("code, libraries or data have changed since this sweep began", legal="those of its first run")
-    runner = prepared.prepare()
-    run = prepared.stage()
-    summary.announce(prepared.plan, run)
-    target = ROOT / settings.publish if settings.publish else None
-    conclude.conclude(runner, run, prepared.plan, prepared.data.folder, settings.comet, target, started, judge)
-    return stored.read(run)
+    started = conclude.start(prepared, settings, since)
+    conclude.conclude(started, judge)
+    return stored.read(started.run)
 
 
 class Group:
