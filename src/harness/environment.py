@@ -23,6 +23,17 @@ SETTINGS = (
     "NVIDIA_TF32_OVERRIDE",
     "TF_CUDNN_USE_FRONTEND",
 )
+# Recorded where they are set: none of them is on a machine without a GPU.
+GPU_SETTINGS = (
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+    "TF_CUDNN_USE_AUTOTUNE",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TF_GPU_THREAD_MODE",
+)
+# XLA times two code generators against each other for each reduction, which takes minutes, and the bits are the winner's.
+XLA_GPU_FLAGS = ("--xla_gpu_experimental_enable_fusion_autotuner=false",)
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
 
 
@@ -30,13 +41,26 @@ def configure(threads: int) -> None:
     """Set what TensorFlow reads when it loads; call it before that.
 
     oneDNN is off by default on processors without AVX-512, where it doubles the speed; threads change the order of
-    additions and so the bits. Two operations at a time, each on all threads, fill each other's gaps.
+    additions and so the bits. Two operations at a time, each on all threads, fill each other's gaps; a GPU is fed by as
+    many as there are threads. XLA's flags are added to those that are set, unless they are among them.
     """
+    gpu = has_gpu()
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = str(min(threads, 2))
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(threads if gpu else min(threads, 2))
+    if gpu:
+        given = os.environ.get("XLA_FLAGS", "").split()
+        named = {flag.split("=")[0] for flag in given}
+        os.environ["XLA_FLAGS"] = " ".join(
+            [*given, *(flag for flag in XLA_GPU_FLAGS if flag.split("=")[0] not in named)]
+        )
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def has_gpu() -> bool:
+    """Whether NVIDIA's driver is there."""
+    return Path("/dev/nvidiactl").exists()
 
 
 def cores() -> int:
@@ -65,7 +89,10 @@ def describe(threads: int, lock: Path, gpus: list[str], deterministic: bool) -> 
         "gpus": gpus,
         "threads": threads,
         "deterministic": deterministic,
-        "settings": {name: os.environ.get(name) for name in SETTINGS},
+        "settings": {
+            **{name: os.environ.get(name) for name in SETTINGS},
+            **{name: os.environ[name] for name in GPU_SETTINGS if name in os.environ},
+        },
         "tensorflow": installed["tensorflow"],
         "packages": installed,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),

@@ -3,6 +3,9 @@
 TensorFlow must find its environment (oneDNN, threads) set before this module is imported.
 """
 
+import contextlib
+import ctypes
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ import tensorflow as tf
 
 from harness import checkpoint, workers
 from harness.errors import ReadRecord
-from harness.evaluation import Evaluation, evaluate, inference
+from harness.evaluation import BATCH, GPU_BATCH, Evaluation, evaluate, inference
 from harness.plan import TRIED
 from harness.step import Array, Trainer
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[dict[str, Any]], None]
 PROGRESS_SECONDS = 2.0
+CALL_SECONDS = 1.0  # of steps in a call that takes several: a request to stop is heard after as long
+FIRST_STEPS = 10  # of the call that tells how long a step takes
 
 
 @dataclass(frozen=True)
@@ -135,9 +140,11 @@ class _Loop:
     ) -> None:
         self.trainer, self.data, self.report, self.keeper, self.stop = trainer, data, report, keeper, stop
         self.clock, self.stop_after = clock, stop_after
+        self.batch = GPU_BATCH if trainer.several else BATCH  # of an evaluation
         self.epochs: list[dict[str, Any]] = []
         self.kept = (-1, 0)  # steps and epochs done at the last checkpoint
         self.resumed = 0  # the step that this process began at
+        self.pace = 0.0  # seconds of a step, once it is known
         self.began = self.told = self.saved = time.perf_counter()
 
     def run(self) -> Outcome:
@@ -150,7 +157,9 @@ class _Loop:
             speed = self._steps((len(self.epochs) + 1) * trainer.steps_per_epoch)
             loss, accuracy = trainer.sums()
             clock.lap("train")
-            validation, *_ = evaluate(trainer.infer, self.data.validation_images, self.data.validation_labels)
+            validation, *_ = evaluate(
+                trainer.infer, self.data.validation_images, self.data.validation_labels, self.batch
+            )
             clock.lap("evaluate")
             self.epochs.append(
                 {
@@ -170,7 +179,7 @@ class _Loop:
         self._keep()
         # the model's own inference, so that the saved file gives the same counts
         infer = inference(trainer.model)
-        test, losses, predicted = evaluate(infer, self.data.test_images, self.data.test_labels)
+        test, losses, predicted = evaluate(infer, self.data.test_images, self.data.test_labels, self.batch)
         clock.lap("evaluate")
         self.report({"test_loss": test.loss, "test_accuracy": test.accuracy})
         digests = workers.gather(trainer.strategy, checkpoint.weight_digest(trainer.model))
@@ -197,13 +206,18 @@ class _Loop:
         trainer, clock = self.trainer, self.clock
         first, began = start = trainer.step, time.perf_counter()
         while trainer.step < end:
-            why = self.stop() or (TRIED if trainer.step + 1 == self.stop_after else None)
-            stopped = trainer.advance(why is not None)
+            why, called, before = self.stop(), time.perf_counter(), trainer.step
+            steps = 1 if why else self._ahead()
+            why = why or (TRIED if before + steps == self.stop_after else None)
+            stopped = trainer.advance(why is not None, steps)
             if not clock.seconds["trace"]:  # tracing and optimising the graph says nothing about speed
                 self._check_finite()  # reads from the device, and so waits for it
                 clock.lap("trace")
                 first, began, self.resumed = trainer.step, time.perf_counter(), trainer.step
                 self.began = self.told = began
+            elif trainer.several:
+                self._check_finite()  # once in a second or so
+                self.pace = (time.perf_counter() - called) / (trainer.step - before)
             if stopped:
                 self._keep()
                 raise ReadRecord(why or self.stop() or "another worker was stopped")
@@ -217,6 +231,17 @@ class _Loop:
         if trainer.step == first:  # a resumed process had but one step to do, and traced it
             first, began = start
         return (trainer.step - first) * trainer.config.batch_size / max(time.perf_counter() - began, 1e-9)
+
+    def _ahead(self) -> int:
+        """The steps of the next call: one, or as many as fill its time and end before the next state is due."""
+        trainer = self.trainer
+        if not trainer.several or not self.clock.seconds["trace"]:
+            return 1
+        steps = min(trainer.room, FIRST_STEPS)
+        if self.pace:
+            due = self.saved + self.keeper.seconds - time.perf_counter() if self.keeper else CALL_SECONDS
+            steps = min(trainer.room, max(1, int(min(due, CALL_SECONDS) / self.pace)))
+        return min(steps, self.stop_after - trainer.step) if self.stop_after else steps
 
     def _tell(self, speed: float) -> None:
         trainer, self.told = self.trainer, time.perf_counter()
@@ -259,15 +284,29 @@ class _Loop:
 
 
 def devices() -> list[str]:
-    """The GPUs that TensorFlow sees, each with what its bits depend on: model, compute capability, CUDA and cuDNN.
+    """The GPUs that TensorFlow sees, each with what its bits depend on: model, compute capability, CUDA, cuDNN, driver.
 
     Their memory is then taken as it is needed, not all at once.
     """
     gpus, built = tf.config.list_physical_devices("GPU"), tf.sysconfig.get_build_info()
     versions = ", ".join(f"{name} {built.get(f'{name}_version')}" for name in ("cuda", "cudnn"))
+    if gpus:
+        versions += _loaded()
     found = []
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
         details = tf.config.experimental.get_device_details(gpu)
         found.append(f"{details.get('device_name')}, capability {details.get('compute_capability')}, {versions}")
+    return found
+
+
+def _loaded() -> str:
+    """The cuDNN and the driver that are used, as far as they tell."""
+    found = ""
+    with contextlib.suppress(OSError, AttributeError):
+        found += f", loaded cudnn {ctypes.CDLL('libcudnn.so.9').cudnnGetVersion()}"
+    with contextlib.suppress(OSError):
+        told = Path("/proc/driver/nvidia/version").read_text()
+        if match := re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)", told):
+            found += f", driver {match[1]}"
     return found

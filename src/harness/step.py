@@ -23,7 +23,11 @@ class Trainer:
 
     `model` is the Keras model whose weights are trained in place, `rates` the learning rate of each step, `step` the
     number of steps done. Each epoch takes `steps_per_epoch` whole batches of the training images, in an order of its
-    own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts.
+    own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts. `several` says
+    that one call should take many steps: a GPU waits for the host between two calls.
+
+    TensorFlow keeps int32 variables and constants in the host's memory, where no GPU finds them: what a step reads or
+    writes has another type.
 
     Raises:
         ChangeSetting: the batch is larger than the training set, or does not go into the replicas.
@@ -41,7 +45,9 @@ class Trainer:
         self.rates = schedule.learning_rates(config.schedule, config.learning_rate, self.steps, warmup)
         self.step = 0
         self.mean, self.std = pixel_statistics(data.train_images)
-        self._pixels, self._labels = tf.constant(data.train_images), tf.constant(data.train_labels, tf.int32)
+        self.several = strategy is None and bool(tf.config.list_logical_devices("GPU"))
+        self._pixels, self._labels = tf.constant(data.train_images), tf.constant(data.train_labels, tf.int64)
+        self._rates = tf.constant(self.rates, tf.float32)
         self._coins = tf.constant(randomness.stream(config.seed, "coin").integers(0, 2, self.images) == 1)
         with strategy.scope() if strategy else contextlib.nullcontext():
             self.model = resnet.build(
@@ -53,26 +59,39 @@ class Trainer:
             self._momentum = {
                 path: tf.Variable(tf.zeros(self._weights[path].shape), trainable=False) for path in self._trained
             }
-            self._order = tf.Variable(tf.range(self.images), trainable=False)
+            self._order = tf.Variable(tf.range(self.images, dtype=tf.int64), trainable=False)
             # sums over the epoch's steps, and the first step whose loss was infinite or not a number
             self._loss = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self._correct = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
         self._begun = -1  # the epoch whose order of images is in place
-        self._compiled: dict[int, Any] = {}  # by resolution
+        self._compiled: dict[tuple[int, bool], Any] = {}  # by resolution, and whether it takes many steps
         self._infer = tf.function(self._forward, [tf.TensorSpec([None, PIXELS, PIXELS, 3], tf.uint8)], autograph=False)
 
-    def advance(self, stop: bool = False) -> bool:
-        """Take one step; True where any worker was asked to stop."""
+    def advance(self, stop: bool = False, steps: int = 1) -> bool:
+        """Take one step, or at most `steps` in one call; True where any worker was asked to stop.
+
+        A call ends where `room` does. Any `steps` give the bits that one at a time give.
+        """
         epoch = self.step // self.steps_per_epoch
         if epoch != self._begun:
             self._begin(epoch)
         resolution = self.config.small_resolution if self.step < self.small_steps else PIXELS
-        if resolution not in self._compiled:
-            self._compiled[resolution] = self._compile(resolution)
-        stopped = self._compiled[resolution](tf.constant(self.step, tf.int64), tf.constant(stop))
-        self.step += 1
+        count = min(steps, self.room)
+        # what XLA makes of a step depends on what is compiled with it: one step is taken by the same code as many
+        looped = count > 1 or self.several or (self.config.xla and self.strategy is None)
+        if (resolution, looped) not in self._compiled:
+            self._compiled[resolution, looped] = self._compile_loop(resolution) if looped else self._compile(resolution)
+        call, first = self._compiled[resolution, looped], tf.constant(self.step, tf.int64)
+        stopped = call(first, tf.constant(count, tf.int64)) if looped else call(first, tf.constant(stop))
+        self.step += count
         return stop if self.replicas == 1 else bool(stopped)
+
+    @property
+    def room(self) -> int:
+        """The steps that one call can take: to the end of the epoch or of small images; one with a `strategy`."""
+        ends = (self.small_steps, (self.step // self.steps_per_epoch + 1) * self.steps_per_epoch)
+        return 1 if self.strategy else min(end - self.step for end in ends if end > self.step)
 
     @property
     def bad_step(self) -> int | None:
@@ -132,6 +151,18 @@ class Trainer:
 
         return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
 
+    def _compile_loop(self, resolution: int) -> Any:
+        """A function of (first step, count): so many steps, in a loop on the device."""
+
+        def advance(first: Tensor, count: Tensor) -> Tensor:
+            def one(step: Tensor) -> list[Tensor]:
+                self._advance(step, tf.constant(False), resolution)
+                return [step + 1]
+
+            return tf.while_loop(lambda step: step < first + count, one, [first], parallel_iterations=1)[0]
+
+        return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
+
     def _advance(self, step: Tensor, stop: Tensor, resolution: int) -> Tensor:
         """One step of one replica: its part of the batch, the pass and its gradient, the optimiser, the statistics."""
         config = self.config
@@ -155,7 +186,7 @@ class Trainer:
             losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
             loss = tf.reduce_sum(losses) / config.batch_size
         gradients = tape.gradient(loss, parameters)
-        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1, tf.int32), labels))
+        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1), labels))
         if self.replicas > 1:  # one message for all of it
             own = [loss, tf.cast(correct, tf.float32), tf.cast(stop, tf.float32), *gradients, *moving.values()]
             loss, seen, asked, *rest = _together(own, self._total)
@@ -164,7 +195,7 @@ class Trainer:
             moving = {path: mean / self.replicas for path, mean in zip(moving, means, strict=True)}
         optimizer.apply(
             config,
-            tf.gather(tf.constant(self.rates, tf.float32), step),
+            tf.gather(self._rates, step),
             self._weights,
             self._momentum,
             dict(zip(self._trained, zip(parameters, gradients, strict=True), strict=True)),
@@ -234,8 +265,8 @@ def _check(config: "Training", images: int, replicas: int) -> None:
 
 
 def order(seed: int, epoch: int, images: int) -> Array:
-    """The order in which an epoch takes the images: a permutation, int32 [images]."""
-    return randomness.stream(seed, "order", epoch).permutation(images).astype(np.int32)
+    """The order in which an epoch takes the images: a permutation, int64 [images]."""
+    return randomness.stream(seed, "order", epoch).permutation(images)
 
 
 def pixel_statistics(images: Array) -> tuple[Array, Array]:
