@@ -66,9 +66,17 @@ def test_a_step_touches_nothing_that_tensorflow_keeps_in_the_hosts_memory() -> N
     graph = function.get_concrete_function(tf.constant(0, tf.int64), tf.constant(1, tf.int64)).graph
     types = {variable.dtype for variable in graph.variables} | {tensor.dtype for tensor, _ in graph.captures}
     assert types <= {tf.float32, tf.float64, tf.int64, tf.uint8, tf.bool, tf.resource}, "a GPU holds all but int32"
-    assert max(np.prod(node.attr["value"].tensor.tensor_shape.dim and [
-        size.size for size in node.attr["value"].tensor.tensor_shape.dim
-    ]) for node in graph.as_graph_def().node if node.op == "Const") < 10_000, "the images are no constant of the code"
+    assert (
+        max(
+            np.prod(
+                node.attr["value"].tensor.tensor_shape.dim
+                and [size.size for size in node.attr["value"].tensor.tensor_shape.dim]
+            )
+            for node in graph.as_graph_def().node
+            if node.op == "Const"
+        )
+        < 10_000
+    ), "the images are no constant of the code"
 
 
 @pytest.fixture

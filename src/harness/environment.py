@@ -32,7 +32,7 @@ GPU_SETTINGS = (
     "TF_FORCE_GPU_ALLOW_GROWTH",
     "TF_GPU_THREAD_MODE",
 )
-# XLA times two code generators against each other for each reduction, which takes minutes, and the bits are the winner's.
+# XLA would compile each reduction with two code generators, to time one against the other.
 XLA_GPU_FLAGS = ("--xla_gpu_experimental_enable_fusion_autotuner=false",)
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "tensorflow", "lock")
 
