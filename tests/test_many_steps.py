@@ -1,7 +1,6 @@
 """Many steps in one call: the bits of one at a time, and when the loop takes how many."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ PLAN = "a" * 64
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
 
-def after(count: int, steps: int, images: int = 1700, **changes: Any) -> dict[str, Any]:
-    """All arrays after `count` steps, `steps` to a call; the epochs have 53 steps."""
+def after(count: int, steps: int, **changes: Any) -> dict[str, Any]:
+    """All arrays after `count` steps, `steps` to a call; the epochs have 55 steps."""
     tf.config.experimental.enable_op_determinism()
-    trainer = step.Trainer(small.training(**changes), small.dataset(images))
+    trainer = step.Trainer(small.training(**{"batch_size": 4, **changes}), small.dataset(220))
     while trainer.step < count:
         trainer.advance(steps=min(steps, count - trainer.step))
     return trainer.arrays()
@@ -31,13 +30,10 @@ def assert_equal(one: dict[str, Any], two: dict[str, Any]) -> None:
     assert not [name for name, array in one.items() if array.tobytes() != two[name].tobytes()]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"resnet_version": 2, "optimizer": "muon", "small_epochs": 0.2, "alternate_flips": True, "nesterov": False},
-    ],
-)
+MUCH = {"resnet_version": 2, "optimizer": "muon", "small_epochs": 0.2, "alternate_flips": True, "nesterov": False}
+
+
+@pytest.mark.parametrize("changes", [{}, pytest.param(MUCH, marks=pytest.mark.slow)])
 def test_any_number_of_steps_in_a_call_gives_the_same_bits(changes: dict[str, Any]) -> None:
     alone = after(60, 1, **changes)
     for steps in (7, 50):
@@ -60,7 +56,7 @@ def test_a_call_ends_with_the_epoch_and_with_small_images() -> None:
 
 
 def test_a_step_touches_nothing_that_tensorflow_keeps_in_the_hosts_memory() -> None:
-    trainer = step.Trainer(small.training(xla=True, alternate_flips=True), small.dataset())
+    trainer = step.Trainer(small.training(xla=True, alternate_flips=True, batch_size=4), small.dataset())
     trainer.advance(steps=2)
     (function,) = trainer._compiled.values()
     graph = function.get_concrete_function(tf.constant(0, tf.int64), tf.constant(1, tf.int64)).graph
@@ -98,12 +94,12 @@ def several(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def train(folder: Path | None = None, seconds: float = 1e9, stop: Any = lambda: None, **more: Any) -> fit.Outcome:
     keeper = folder and fit.Keeper(folder, PLAN, seconds)
-    return fit.train(small.training(), small.dataset(1700), lambda line: None, keeper, stop, **more)
+    return fit.train(small.training(batch_size=4), small.dataset(220), lambda line: None, keeper, stop, **more)
 
 
 def test_calls_fill_their_time_and_change_no_bits(several: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     many = checkpoint.weight_digest(train().model)
-    assert several[:2] == [1, 10] and sum(several) == 106 and max(several) > 10
+    assert several[:2] == [1, 10] and sum(several) == 110 and max(several) > 10
     monkeypatch.undo()
     assert checkpoint.weight_digest(train().model) == many
 
@@ -114,14 +110,17 @@ def test_a_call_is_no_longer_than_a_stop_may_wait(several: list[int], monkeypatc
     assert set(several) - {10} == {1}
 
 
-def test_a_state_is_kept_when_it_is_due_and_resumed_to_the_same_bits(several: list[int], tmp_path: Path) -> None:
+def test_a_state_is_kept_when_it_is_due_and_resumed_to_the_same_bits(
+    several: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "CALL_SECONDS", 0.1)
     whole = checkpoint.weight_digest(train().model)
-    asked = time.monotonic()
+    asked = iter([None] * 5)
     with pytest.raises(ReadRecord, match="stopped by a test"):
-        train(tmp_path, 0.2, lambda: "stopped by a test" if time.monotonic() > asked + 2.5 else None)
+        train(tmp_path, 0.05, lambda: next(asked, "stopped by a test"))
     kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.iterdir())
-    assert kept
-    assert checkpoint.weight_digest(train(tmp_path, 0.2).model) == whole
+    assert 0 < kept[-1] < 110
+    assert checkpoint.weight_digest(train(tmp_path, 0.05).model) == whole
 
 
 def test_a_trial_stops_after_its_step(several: list[int], tmp_path: Path) -> None:
