@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from programs.cifar10.step import Array
+from programs.cifar10.inputs import Array
 
 BATCH = 500  # images at a time; memory and speed alone depend on it
 GPU_BATCH = 5000  # where calls cost more than memory

@@ -9,7 +9,8 @@ from harness.contract.errors import SettingError
 
 if TYPE_CHECKING:
     from programs.cifar10.settings import Training
-from programs.cifar10.step import Tensor
+
+Tensor = Any  # TensorFlow ships no types
 
 
 def together(tensors: list[Tensor], function: Any) -> list[Tensor]:

@@ -3,21 +3,15 @@
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
-from harness.worker import randomness
-from programs.cifar10 import augment, optimizer, resnet, schedule
-from programs.cifar10.inputs import order, pixel_statistics
+from programs.cifar10 import optimizer, resnet, schedule
+from programs.cifar10.inputs import PIXELS, Array, Inputs, Tensor
 from programs.cifar10.replicas import check_shares, together
 
 if TYPE_CHECKING:
     from programs.cifar10.dataset import Dataset
     from programs.cifar10.settings import Training
-
-Tensor = Any  # TensorFlow ships no types
-Array = np.ndarray[Any, Any]
-PIXELS = 32  # height and width of an image
 
 
 class Trainer:
@@ -27,9 +21,6 @@ class Trainer:
     number of steps done. Each epoch takes `steps_per_epoch` whole batches of the training images, in an order of its
     own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts. `several` says
     that one call should take many steps: a GPU waits for the host between two calls.
-
-    TensorFlow keeps int32 variables and constants in the host's memory, where no GPU finds them: what a step reads or
-    writes has another type.
 
     Raises:
         SettingError: the batch is larger than the training set, or does not go into the replicas.
@@ -46,22 +37,18 @@ class Trainer:
         warmup = round(config.warmup_epochs * self.steps_per_epoch)
         self.rates = schedule.learning_rates(config.schedule, config.learning_rate, self.steps, warmup)
         self.step = 0
-        self.mean, self.std = pixel_statistics(data.train_images)
         self.several = strategy is None and bool(tf.config.list_logical_devices("GPU"))
-        self._pixels, self._labels = tf.constant(data.train_images), tf.constant(data.train_labels, tf.int64)
         self._rates = tf.constant(self.rates, tf.float32)
-        self._coins = tf.constant(randomness.stream(config.seed, "coin").integers(0, 2, self.images) == 1)
         with strategy.scope() if strategy else contextlib.nullcontext():
-            self.model = resnet.build(
-                config.resnet_size, config.resnet_version, self.classes, self.mean.tolist(), self.std.tolist()
-            )
+            self.inputs = Inputs(config, data, self.replicas)
+            statistics = self.inputs.mean.tolist(), self.inputs.std.tolist()
+            self.model = resnet.build(config.resnet_size, config.resnet_version, self.classes, *statistics)
             resnet.initialise(self.model, config.seed)
             self._weights = resnet.variables(self.model)
             self._trained = [weight.path for weight in self.model.trainable_weights]
             self._momentum = {
                 path: tf.Variable(tf.zeros(self._weights[path].shape), trainable=False) for path in self._trained
             }
-            self._order = tf.Variable(tf.range(self.images, dtype=tf.int64), trainable=False)
             # sums over the epoch's steps, and the first step whose loss was infinite or not a number
             self._loss = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self._correct = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -137,7 +124,7 @@ class Trainer:
 
     def _begin(self, epoch: int) -> None:
         """Take the order of images of an epoch (from 0), a function of (seed, epoch); its sums start at zero."""
-        self._order.assign(order(self.config.seed, epoch, self.images))
+        self.inputs.begin(epoch)
         self._begun = epoch
         if self.step == epoch * self.steps_per_epoch:
             self._loss.assign(0.0)
@@ -168,7 +155,7 @@ class Trainer:
     def _advance(self, step: Tensor, stop: Tensor, resolution: int) -> Tensor:
         """One step of one replica: its part of the batch, the pass and its gradient, the optimiser, the statistics."""
         config = self.config
-        images, labels = self._batch(step, resolution)
+        images, labels = self.inputs.batch(step, resolution)
         smoothing = config.label_smoothing
         wanted = tf.one_hot(labels, self.classes, 1 - smoothing + smoothing / self.classes, smoothing / self.classes)
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
@@ -215,32 +202,10 @@ class Trainer:
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    def _batch(self, step: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-        """This replica's part of the step's batch: what an image looks like does not depend on who takes it."""
-        config, size = self.config, self.config.batch_size
-        part = size // self.replicas
-        at = tf.distribute.get_replica_context().replica_id_in_sync_group * part if self.replicas > 1 else 0
-        first = (step % self.steps_per_epoch) * size
-        rows = tf.slice(self._order.read_value(), [first + tf.cast(at, tf.int64)], [part])
-        images = self._normalised(tf.gather(self._pixels, rows))
-        if config.augment:
-            drawn = augment.draw(config.seed, step, size, config.crop)
-            down, right, flip = (each[at : at + part] for each in drawn)
-            if config.alternate_flips:
-                flip = augment.alternate(tf.gather(self._coins, rows), step // self.steps_per_epoch)
-            images = augment.crop_and_flip(images, down, right, flip, config.crop)
-        if resolution < PIXELS:
-            images = tf.image.resize(images, [resolution, resolution])
-        wanted = tf.bfloat16 if config.precision == "bfloat16" else tf.float32
-        return tf.cast(images, wanted), tf.gather(self._labels, rows)
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return (tf.cast(pixels, tf.float32) - self.mean) / self.std
-
     def _forward(self, pixels: Tensor) -> Tensor:
         config = self.config
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
-        images = self._normalised(pixels)
+        images = self.inputs.normalised(pixels)
         return resnet.forward(weights, images, config.resnet_size, config.resnet_version, self.classes, training=False)[
             0
         ]
