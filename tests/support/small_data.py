@@ -9,7 +9,6 @@ import numpy as np
 
 from harness.contract import identity
 from harness.contract.plan import DatasetId
-from harness.frameworks.tensorflow import TensorFlow
 from programs.cifar10 import batch_files, files
 from programs.cifar10.dataset import Dataset
 from programs.cifar10.host import sample
