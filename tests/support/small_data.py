@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.contract import identity
 from harness.contract.plan import DatasetId
+from harness.frameworks import tensorflow
 from programs.cifar10 import batch_files, files
 from programs.cifar10.dataset import Dataset
 from programs.cifar10.host import sample
