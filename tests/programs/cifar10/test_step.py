@@ -10,7 +10,7 @@ from tests.support import small_data  # sets TensorFlow's environment: before ke
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip
 
-from programs.cifar10 import augment, optimizer, resnet, step  # isort: skip
+from programs.cifar10 import augment, inputs, optimizer, resnet, step  # isort: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
@@ -22,12 +22,12 @@ def test_two_steps_are_keras_gradients_and_sgd_as_printed(version: int, nesterov
     )
     data = small_data.dataset()
     trainer = step.Trainer(config, data)
-    model = resnet.build(8, version, 4, trainer.mean.tolist(), trainer.std.tolist())
+    model = resnet.build(8, version, 4, trainer.inputs.mean.tolist(), trainer.std.tolist())
     resnet.initialise(model, config.seed)
     objective = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     velocity = {weight.path: np.zeros(weight.shape) for weight in model.trainable_weights}
     for at in range(2):
-        rows = step.order(config.seed, 0, 200)[at * 32 : at * 32 + 32]
+        rows = inputs.order(config.seed, 0, 200)[at * 32 : at * 32 + 32]
         with tf.GradientTape() as tape:
             logits = model(data.train_images[rows], training=True)
             loss = objective(keras.ops.one_hot(data.train_labels[rows], 4), logits)
@@ -100,19 +100,19 @@ def test_shifts_and_flips_follow_from_seed_and_step_and_take_every_value() -> No
 
 
 def test_each_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
-    first, second, other = step.order(1, 0, 300), step.order(1, 1, 300), step.order(2, 0, 300)
+    first, second, other = inputs.order(1, 0, 300), inputs.order(1, 1, 300), inputs.order(2, 0, 300)
     assert all(sorted(one) == list(range(300)) for one in (first, second, other))
     assert not np.array_equal(first, second)
     assert not np.array_equal(first, other)
-    np.testing.assert_array_equal(first, step.order(1, 0, 300))
+    np.testing.assert_array_equal(first, inputs.order(1, 0, 300))
 
 
 def test_pixel_statistics_are_numpys_and_never_divide_by_nothing() -> None:
     pixels, _ = small_data.images(20)
-    mean, std = step.pixel_statistics(pixels)
+    mean, std = inputs.pixel_statistics(pixels)
     np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-5)
-    assert step.pixel_statistics(np.full((2, 32, 32, 3), 7, np.uint8))[1].tolist() == [1, 1, 1]
+    assert inputs.pixel_statistics(np.full((2, 32, 32, 3), 7, np.uint8))[1].tolist() == [1, 1, 1]
 
 
 def test_a_shrunk_batch_is_the_batch_at_that_size_and_costs_as_much_less() -> None:
