@@ -55,7 +55,7 @@ def test_the_pipeline_runs_once_repeats_its_bytes_and_compares_experiments(proje
     evaluated = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert recorded.provenance.git.dirty is False  # dvc.lock, which DVC writes meanwhile, is not the user's work
     assert published["weights"] == recorded.weights
-    assert evaluated["test_correct"] == published["test_correct"] == recorded.results.test_correct
+    assert evaluated["test_accuracy"] == published["test_accuracy"] == recorded.value("test")
 
     again = dvc(project, "repro")
     assert "Stage 'train' didn't change" in again
