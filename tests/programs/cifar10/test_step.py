@@ -1,33 +1,18 @@
-from pathlib import Path
+"""The training step: gradients, optimisers, augmentation, the order of images."""
+
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support import small_data  # sets TensorFlow's environment: before harness.fit
+from tests.support import small_data  # sets TensorFlow's environment: before keras
 
 import keras  # isort: skip
 import tensorflow as tf  # isort: skip
-from harness.frameworks import tensorflow
-from harness.worker import checkpoint, loop
-from programs.cifar10 import augment, fit, optimizer, resnet, step
 
-from programs.cifar10 import inputs  # isort: skip
-from harness.contract.errors import SettingError, RunFailed  # isort: skip
+from programs.cifar10 import augment, inputs, optimizer, resnet, step  # isort: skip
 
-PLAN = "a" * 64
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
-
-
-def run(checkpoints: Path | None = None, images: int = 200, **changes: Any) -> tuple[fit.Outcome, list[dict[str, Any]]]:
-    reports: list[dict[str, Any]] = []
-    keeper = checkpoints and loop.Keeper(checkpoints, PLAN, 0.0)
-    return fit.train(small_data.training(**changes), small_data.dataset(images), reports.append, keeper), reports
-
-
-@pytest.fixture(scope="module")
-def outcome() -> tuple[fit.Outcome, list[dict[str, Any]]]:
-    return run()
 
 
 @pytest.mark.parametrize(("version", "nesterov"), [(1, True), (2, False)])
@@ -37,7 +22,7 @@ def test_two_steps_are_keras_gradients_and_sgd_as_printed(version: int, nesterov
     )
     data = small_data.dataset()
     trainer = step.Trainer(config, data)
-    model = resnet.build(8, version, 4, trainer.mean.tolist(), trainer.std.tolist())
+    model = resnet.build(8, version, 4, trainer.inputs.mean.tolist(), trainer.std.tolist())
     resnet.initialise(model, config.seed)
     objective = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     velocity = {weight.path: np.zeros(weight.shape) for weight in model.trainable_weights}
@@ -130,112 +115,6 @@ def test_pixel_statistics_are_numpys_and_never_divide_by_nothing() -> None:
     assert inputs.pixel_statistics(np.full((2, 32, 32, 3), 7, np.uint8))[1].tolist() == [1, 1, 1]
 
 
-def test_a_small_set_is_learnt() -> None:
-    outcome, reports = run(epochs=6, images=320, learning_rate=0.1)
-    epochs = [report for report in reports if "progress" not in report and "epoch" in report]
-    assert epochs[-1]["train_loss"] < 0.7 * epochs[0]["train_loss"]
-    assert epochs[-1]["train_accuracy"] > 0.8
-    assert outcome.test.accuracy > 0.8
-
-
-def test_each_epoch_is_reported_once_and_the_test_set_at_the_end(outcome: Any) -> None:
-    result, reports = outcome
-    assert [(line["epoch"], line["step"]) for line in reports if "progress" not in line and "epoch" in line] == [
-        (1, 6),
-        (2, 12),
-    ]
-    assert [line for line in reports if "progress" not in line and "epoch" in line] == result.epochs
-    assert all(
-        isinstance(value, float | int) for line in result.epochs for name, value in line.items() if name != "weights"
-    )
-    assert reports[-1] == {"test_loss": result.test.loss, "test_accuracy": result.test.accuracy}
-    assert result.seconds["trace"] > 0
-    assert result.results()["test_correct"] == np.trace(result.results()["confusion"])
-
-
-def test_progress_is_reported_between_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "PROGRESS_SECONDS", 0.0)
-    _, reports = run(epochs=1)
-    progress = [line for line in reports if "progress" in line]
-    assert [line["step"] for line in progress] == list(range(2, 7))  # the first is tracing
-    assert progress[-1]["steps"] == 6
-    assert progress[-1]["images_per_second"] > 0
-
-
-def test_one_seed_gives_one_digest_and_another_another(outcome: Any) -> None:
-    digest = tensorflow.weight_digest(outcome[0].model)
-    assert tensorflow.weight_digest(run()[0].model) == digest
-    assert tensorflow.weight_digest(run(seed=2)[0].model) != digest
-
-
-def test_each_epoch_and_each_tensor_has_a_digest_of_its_own(outcome: Any) -> None:
-    model, epochs = outcome[0].model, outcome[0].epochs
-    short = [epoch["weights"] for epoch in epochs]
-    assert len(set(short)) == len(epochs)
-    assert short[-1] == tensorflow.weight_digest(model)[: checkpoint.SHORT]
-    tensors = tensorflow.tensor_digests(model)
-    assert [path for path, _ in tensors] == [weight.path for weight in model.weights]
-    other = dict(tensorflow.tensor_digests(run(seed=2)[0].model))
-    same = [path for path, digest in tensors if other[path] == digest]
-    assert not [path for path in same if path.endswith("kernel")]
-
-
-def test_a_resumed_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path, outcome: Any) -> None:
-    def break_in_the_second_epoch(line: dict[str, Any]) -> None:
-        if line.get("epoch") == 2 and "progress" not in line:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit.train(
-            small_data.training(), small_data.dataset(), break_in_the_second_epoch, loop.Keeper(tmp_path, PLAN, 0.0)
-        )
-    (tmp_path / "step-000000012.ckpt").unlink()
-    resumed, reports = run(tmp_path)
-    assert reports[0] == {"note": "resumed after step 11 of 12"}
-    assert tensorflow.weight_digest(resumed.model) == tensorflow.weight_digest(outcome[0].model)
-    assert [line["train_loss"] for line in resumed.epochs] == [line["train_loss"] for line in outcome[0].epochs]
-    again, reports = run(tmp_path)  # finished: nothing is left but the test
-    assert not [line for line in reports if "progress" not in line and "epoch" in line]
-    assert again.results() == resumed.results()
-
-
-def test_a_trainer_put_back_in_mid_epoch_goes_on_with_the_same_bits() -> None:
-    one, two = (step.Trainer(small_data.training(), small_data.dataset()) for _ in range(2))
-    for _ in range(2):
-        one.advance()
-    two.restore(one.step, one.arrays())
-    for trainer in (one, two, one, two):
-        trainer.advance()
-    assert all(np.array_equal(value, two.arrays()[name]) for name, value in one.arrays().items())
-    assert two.step == 4
-
-
-def test_a_loss_that_is_not_a_number_ends_the_training_with_one_line() -> None:
-    with pytest.raises(
-        RunFailed, match=r"not a number from step \d of 12 on, at learning_rate=1e\+30: try a lower"
-    ) as error:
-        run(learning_rate=1e30, warmup_epochs=0.0)
-    assert "\n" not in str(error.value)
-
-
-def test_a_batch_larger_than_the_training_set_is_refused() -> None:
-    with pytest.raises(SettingError, match=r"batch_size=201 .*legal: 1 to 200"):
-        run(batch_size=201)
-
-
-def test_a_training_set_of_one_batch_is_trained() -> None:
-    assert run(epochs=1, images=32)[0].epochs[-1]["step"] == 1
-
-
-def test_small_images_come_first_and_change_what_is_learnt_as_do_alternate_flips(outcome: Any) -> None:
-    digests = {tensorflow.weight_digest(outcome[0].model)}
-    for changes in ({"small_epochs": 0.5}, {"alternate_flips": True}):
-        result, _ = run(**changes)
-        assert np.isfinite(result.test.loss)
-        digests.add(tensorflow.weight_digest(result.model))
-    assert len(digests) == 3
-
-
 def test_a_shrunk_batch_is_the_batch_at_that_size_and_costs_as_much_less() -> None:
     trainer = step.Trainer(small_data.training(small_epochs=0.5, augment=False), small_data.dataset())
     at = tf.constant(0, tf.int64)
@@ -265,40 +144,3 @@ def test_bfloat16_and_xla_take_the_same_step(changes: dict[str, Any], tolerance:
     assert all(array.dtype != "bfloat16" for array in other.arrays().values())
     for name, array in usual.arrays().items():
         np.testing.assert_allclose(other.arrays()[name], array, atol=tolerance, err_msg=name)
-
-
-def test_states_are_kept_by_time_and_at_the_end(tmp_path: Path) -> None:
-    fit.train(small_data.training(), small_data.dataset(), lambda line: None, loop.Keeper(tmp_path, PLAN, 1e9))
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000012.ckpt"]
-    written: list[str] = []
-    keeper = loop.Keeper(tmp_path / "every", PLAN, 0.0)
-    fit.train(
-        small_data.training(epochs=1),
-        small_data.dataset(),
-        lambda line: None,
-        keeper,
-        lambda: written.extend(path.name for path in keeper.folder.glob("*")),  # type: ignore[func-returns-value]
-    )
-    assert {f"step-{number:09d}.ckpt" for number in range(1, 6)} <= set(written)
-
-
-def test_a_training_that_is_asked_to_stop_keeps_its_state_and_says_why(tmp_path: Path) -> None:
-    asked = iter([None, None, "stopped by a test"])
-    last: list[str | None] = []
-
-    def stop() -> str | None:
-        last.append(next(asked, "stopped by a test"))
-        return last[-1]
-
-    with pytest.raises(RunFailed, match="stopped by a test"):
-        fit.train(
-            small_data.training(), small_data.dataset(), lambda line: None, loop.Keeper(tmp_path, PLAN, 1e9), stop
-        )
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000003.ckpt"]
-
-
-def test_only_one_worker_writes_states(tmp_path: Path) -> None:
-    fit.train(
-        small_data.training(epochs=1), small_data.dataset(), lambda line: None, loop.Keeper(tmp_path, PLAN, 0.0, False)
-    )
-    assert not list(tmp_path.iterdir())
