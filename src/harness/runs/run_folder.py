@@ -146,6 +146,15 @@ def make_writable(runs: Path) -> None:
         raise NotReady(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
 
 
+def ids(runs: Path) -> list[str]:
+    """The names of the run folders in `runs`, sorted: not of what a killed program left under a temporary name."""
+    try:
+        names = [path.name for path in runs.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(name for name in names if os.path.lexists(runs / name / "plan.json"))
+
+
 def named(runs: Path, name: str) -> RunFolder:
     """The run of that id in `runs`, or in that folder.
 
