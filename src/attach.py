@@ -16,7 +16,10 @@ from harness.settings.verb import Names, Verb
 VERB = Verb(
     name="attach",
     about=__doc__,
-    examples=(("20260101T000000Z-0123abcd", "follow the job of that run"), ("runs/20260101T000000Z-0123abcd", "the same")),
+    examples=(
+        ("20260101T000000Z-0123abcd", "follow the job of that run"),
+        ("runs/20260101T000000Z-0123abcd", "the same"),
+    ),
     names=Names("RUN", range(1, 2), "one run", "a run's id or folder"),
     settings=("runs_folder",),
     exits={

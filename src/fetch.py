@@ -1,4 +1,4 @@
-"""Obtain the data that a program trains on, as its .dvc file pins it, or say that the bundled sample stands in for it."""
+"""Obtain a program's data as its .dvc file pins it, or say that the bundled sample stands in for it."""
 
 import sys
 
@@ -25,6 +25,7 @@ VERB = Verb(
         Own("publish", "FOLDER", "also write FOLDER/dataset.json"),
     ),
     settings=("program",),
+    composes=False,
     exits={0: "the data, or the sample, is there"},
 )
 

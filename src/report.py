@@ -27,7 +27,12 @@ VERB = Verb(
     own=(
         Own("serve", "", "serve the page on the loopback address"),
         Own("output", "PATH", "the file; by default RUNS_FOLDER/report.html"),
-        Own("port", "NUMBER", f"with serve: the port; by default {PORT}", Rule("a number", str.isdecimal, lambda _: PORT)),
+        Own(
+            "port",
+            "NUMBER",
+            f"with serve: the port; by default {PORT}",
+            Rule("a number", str.isdecimal, lambda _: PORT),
+        ),
     ),
     settings=("runs_folder",),
     exits={0: "written"},

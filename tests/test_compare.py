@@ -93,9 +93,7 @@ def test_a_retrained_model_is_held_against_the_old_one_on_both_test_sets(project
     lines = [line for line in done.stdout.splitlines() if line.startswith(("old test", "new test"))]
     assert len(lines) == 2 and all("McNemar p = " in line and "95 % confidence" in line for line in lines)
     before, after = (record_of(run).value("test") for run in (old, new))
-    assert (
-        f"{before:.4f} -> " in lines[0]
-    )  # the old model on its own test set, as recorded
+    assert f"{before:.4f} -> " in lines[0]  # the old model on its own test set, as recorded
     assert f" -> {after:.4f} " in lines[1]
     same = type_in(project, old.name, old.name, verb="retrain_check")
     assert same.returncode == 0 and same.stdout.count("inside the noise") == 2

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar on a terminal, plain lines in a log, and log.txt."""
+"""What a person sees at the terminal: lines, tables, and errors in one line."""
 
 import math
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from harness.contract.errors import HarnessError
 
 CELL = 60  # characters of a table's cell at most
+OURS = ("harness", "programs", "hydra_plugins")  # packages of src/, which need no installation
 
 
 def say(text: str) -> None:
@@ -24,7 +25,7 @@ def main(verb: Callable[[], int]) -> int:
         print(f"error: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "harness":
+        if error.name is None or error.name.split(".")[0] in OURS:
             raise
         print(
             f"error: {sys.executable} has no {error.name}; type: make venv && source .venv/bin/activate",

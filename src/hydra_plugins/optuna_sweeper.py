@@ -1,4 +1,4 @@
-"""Hydra's sweeper `optuna`: read the space from Hydra's own syntax and pass it on. Hydra finds it by this folder's name.
+"""Hydra's sweeper `optuna`: read the space from Hydra's own syntax and pass it on. Hydra finds it by this folder.
 
 The task that Hydra is given, harness.settings.compose's, has a method `search` for it. Optuna is imported there, since
 Hydra imports this module with every command.

@@ -2,18 +2,6 @@ import dataclasses
 import json
 
 import pytest
-from tests.support.records import (  # noqa: F401  # other tests take some of them from here
-    CONFIG,
-    DATASET,
-    DESCRIPTION,
-    EXPERIMENT,
-    GIT,
-    NOW,
-    PLACEMENT,
-    PLAN,
-    PROVENANCE,
-    RESULTS,
-)
 
 from harness.contract import plan, record
 from tests.support.plans import DATASET, DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
@@ -24,7 +12,7 @@ def test_a_plan_and_a_record_survive_json():
     for value in (
         PLAN,
         record.of(PLAN, status="failed", reason="why"),
-        record.of(PLAN, status="completed", results=RESULTS),
+        record.of(PLAN, status="completed", results=results),
     ):
         assert plan.from_json(type(value), json.loads(plan.dumps(value))) == value
 

@@ -5,7 +5,8 @@ import pytest
 
 from harness.evidence import band
 from harness.evidence.band import WIDTH, estimate
-from tests.support.records import ACCURACY, BIGRAMS, DESCRIPTION, FOREST, RESULTS, results_of
+from tests.support.plans import DESCRIPTION
+from tests.support.records import ACCURACY, BIGRAMS, FOREST, RESULTS, results_of
 
 
 def test_the_band_rests_on_the_experiments_own_seeds_where_there_are_enough():

@@ -8,7 +8,8 @@ import pytest
 from harness.evidence import comparison
 from harness.evidence.band import Band
 from harness.runs import stored
-from tests.support.records import BIGRAMS, DATASET, DESCRIPTION, FOREST, completed, leave, plan_of, stage
+from tests.support.plans import DATASET, DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, completed, leave, plan_of, stage
 
 BAND = Band(0.02, "a test")
 

@@ -9,7 +9,8 @@ from harness.contract import plan, program
 from harness.contract.errors import RunFailed, SettingError
 from harness.contract.program import Program, Scores, Source
 from harness.evidence import evaluation
-from tests.support.records import BIGRAMS, DESCRIPTION, FOREST, RESULTS, completed, plan_of, results_of, stage
+from tests.support.plans import DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, results_of, stage
 
 SHARE = {"accuracy": 0.5}
 

@@ -10,7 +10,8 @@ from harness.contract.errors import NotReady
 from harness.contract.program import Program, Runtime, Scores, Source
 from harness.evidence import retraining
 from harness.runs import stored
-from tests.support.records import BIGRAMS, DATASET, DESCRIPTION, completed, plan_of, stage
+from tests.support.plans import DATASET, DESCRIPTION
+from tests.support.records import BIGRAMS, completed, plan_of, stage
 
 COUNT = 1000
 

@@ -5,20 +5,8 @@ import pytest
 
 from harness.contract import plan, record
 from harness.evidence import band, verdict
-from tests.support.records import (
-    BIGRAMS,
-    DESCRIPTION,
-    ENVIRONMENT,
-    EXPERIMENT,
-    FOREST,
-    NOW,
-    PLACEMENT,
-    PLAN,
-    PROVENANCE,
-    RESULTS,
-    completed,
-    plan_of,
-)
+from tests.support.plans import DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
+from tests.support.records import BIGRAMS, ENVIRONMENT, FOREST, RESULTS, completed, plan_of
 
 TENSORS = (("conv1/kernel", "aa"), ("norm1/gamma", "bb"), ("dense/kernel", "cc"))
 ROWS = [{"epoch": 1.0, "train_loss": 2.0, "weights": "01"}, {"epoch": 2.0, "train_loss": 1.0, "weights": "02"}]

@@ -1,64 +1,109 @@
-import csv
-from pathlib import Path
+"""The plots of a run: of whatever metrics its program describes, and those that the program draws."""
 
-import numpy as np
+import dataclasses
+import re
+
 import pytest
-from PIL import Image
+from matplotlib.figure import Figure
 
+from harness.contract import program
+from harness.contract.errors import SettingError
+from harness.contract.program import Program, Source
 from harness.finish import plots
-from harness.runs.run_folder import RunFolder
-from programs.cifar10 import dataset
-from tests.support import small_data
+from tests.support.plans import DESCRIPTION
+from tests.support.records import BIGRAMS, FOREST, LOSS, completed, plan_of, stage
 
-METRICS = (
-    "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n"
-    "1,1.9,0.3,1.7,0.35\n2,1.5,0.45,1.4,0.5\n3,1.2,0.6,1.3,0.55\n"
+THREE = dataclasses.replace(DESCRIPTION, metrics=(*DESCRIPTION.metrics, FOREST.objective))
+
+
+def drawn(runs, description, text, **changes):
+    """A run that left these epochs, and its record."""
+    planned = plan_of(description)
+    run = stage(runs, planned, None)
+    run.metrics.write_text(text)
+    return run, dataclasses.replace(completed(planned, 0.5), **changes)
+
+
+def epochs(description):
+    names = [f"{part}_{metric.name}" for metric in description.metrics for part in ("train", "validation")]
+    rows = [[number, *(number / 10 + at for at in range(len(names))), "00ff"] for number in (1, 2, 3)]
+    return "\n".join(",".join(map(str, row)) for row in [["epoch", *names, "weights"], *rows]) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def own_plots(monkeypatch):
+    """The program, which draws as the test says."""
+    owner = Program(object, (), None, None, Source)  # type: ignore[arg-type]
+    monkeypatch.setattr(program, "load", lambda name: owner)
+    return lambda draw: monkeypatch.setattr(program, "load", lambda name: dataclasses.replace(owner, plots=draw))
+
+
+@pytest.mark.parametrize(
+    ("description", "labels"),
+    [
+        (DESCRIPTION, ["accuracy", "loss (nats)"]),
+        (FOREST, ["error (%)"]),
+        (BIGRAMS, ["perplexity"]),
+        (THREE, ["accuracy", "loss (nats)", "error (%)"]),
+    ],
 )
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
-    (tmp_path / "data").mkdir()
-    small_data.write(tmp_path / "data")
-    (tmp_path / "run").mkdir()
-    run = RunFolder(tmp_path / "run")
-    labels = dataset.load_test(tmp_path / "data")[1]
-    with run.predictions.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("image", "label", "predicted", "loss"))
-        for number, label in enumerate(labels):
-            wrong = number in (7, 42)
-            rows.writerow((number, label, (label + wrong) % 4, 9.5 if number == 42 else 3.0 if wrong else 0.1))
-    run.metrics.write_text(METRICS)
-    return run
-
-
-def test_the_learning_curve_has_a_line_for_each_column_and_equal_runs_equal_pictures(run: RunFolder) -> None:
-    plots.draw(run, run.path.parent / "data")
+def test_the_learning_curve_has_both_lines_of_each_metric_with_its_unit(tmp_path, description, labels):
+    run, record = drawn(tmp_path, description, epochs(description))
+    plots.draw(run, record, tmp_path)
     svg = run.curve.with_suffix(".svg").read_text()
-    assert svg.count("<!-- train -->") == svg.count("<!-- validation -->") == 2  # the legends
-    first = [path.read_bytes() for path in sorted(run.path.iterdir())]
-    plots.draw(run, run.path.parent / "data")
-    assert [path.read_bytes() for path in sorted(run.path.iterdir())] == first
+    assert svg.count("<!-- train -->") == svg.count("<!-- validation -->") == len(labels)  # the legends
+    assert [label for label in re.findall(r"<!-- (.*?) -->", svg) if label in labels] == labels
+    assert svg.count("<!-- epoch -->") == len(labels)
 
 
-def test_the_worst_image_comes_first(run: RunFolder) -> None:
-    plots.draw(run, run.path.parent / "data")
-    drawn = np.asarray(Image.open(run.worst).convert("RGB")).astype(int)
-    images = dataset.load_test(run.path.parent / "data")[0]
-
-    def there(number: int) -> tuple[int, int] | None:
-        """Where the image's middle row of pixels, enlarged, is found in the picture."""
-        colours = {tuple(pixel) for pixel in images[number].reshape(-1, 3)}
-        found = np.argwhere([[tuple(pixel) in colours for pixel in row] for row in drawn[::4, ::4]])
-        return tuple(found.mean(0)) if len(found) > 100 else None
-
-    worst, second = there(42), there(7)
-    assert worst is not None and second is not None
-    assert worst[1] < second[1]  # to the left of it
-    assert there(3) is None  # classified rightly
+def test_equal_runs_have_equal_plots(tmp_path):
+    run, record = drawn(tmp_path, DESCRIPTION, epochs(DESCRIPTION))
+    plots.draw(run, record, tmp_path)
+    first = [path.read_bytes() for path in sorted(run.path.glob("learning_curve.*"))]
+    plots.draw(run, record, tmp_path)
+    assert len(first) == 2 and [path.read_bytes() for path in sorted(run.path.glob("learning_curve.*"))] == first
 
 
-def test_a_run_that_left_no_epoch_gets_no_picture(tmp_path: Path) -> None:
-    plots.draw(RunFolder(tmp_path), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_a_metric_that_no_epoch_has_is_left_out(tmp_path):
+    text = "epoch,validation_loss\n1,2.5\n2,2.0\n"
+    run, record = drawn(tmp_path, DESCRIPTION, text)
+    plots.draw(run, record, tmp_path)
+    svg = run.curve.with_suffix(".svg").read_text()
+    assert svg.count("<!-- epoch -->") == 1 and "<!-- train -->" not in svg and LOSS.name in svg
+
+
+def test_a_run_that_left_no_epoch_gets_no_plot(tmp_path):
+    run, record = drawn(tmp_path, DESCRIPTION, "", results=None, status="failed")
+    plots.draw(run, record, tmp_path)
+    run.metrics.write_text("epoch,train_loss\n1,torn")
+    plots.draw(run, record, tmp_path)
+    assert not list(run.path.glob("*.png")) + list(run.path.glob("*.svg"))
+
+
+def test_the_programs_own_plots_are_drawn_of_a_run_with_results(tmp_path, own_plots):
+    own_plots(lambda folder, data: [("worst.png", Figure()), (f"{data.name}.svg", Figure())])
+    run, record = drawn(tmp_path, FOREST, epochs(FOREST))
+    plots.draw(run, dataclasses.replace(record, results=None), tmp_path / "rows")
+    assert not (run.path / "worst.png").exists()
+    plots.draw(run, record, tmp_path / "rows")
+    assert (run.path / "worst.png").exists() and (run.path / "rows.svg").exists()
+
+
+def test_a_program_that_is_gone_or_cannot_draw_costs_its_plots_and_a_line(tmp_path, own_plots, monkeypatch, capsys):
+    def fails(folder, data):
+        yield "first.png", Figure()
+        raise KeyError("label")
+
+    own_plots(fails)
+    run, record = drawn(tmp_path, FOREST, epochs(FOREST))
+    plots.draw(run, record, tmp_path)
+    assert (run.path / "first.png").exists()
+    assert "plots     not all of them: mine raised KeyError: 'label'" in capsys.readouterr().out
+
+    def gone(name):
+        raise SettingError(f"program={name} does not exist")
+
+    monkeypatch.setattr(program, "load", gone)
+    plots.draw(run, record, tmp_path)
+    assert capsys.readouterr().out == "plots     the learning curve alone: program=mine does not exist\n"
+    assert run.curve.with_suffix(".png").exists()

@@ -6,7 +6,7 @@ from harness.contract import atomic, job_folder, plan, record
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
-from tests.contract.test_plan import PLAN
+from tests.support.plans import PLAN
 from tests.runs.test_run_folder import FILES
 
 RESULTS = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))

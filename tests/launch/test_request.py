@@ -7,7 +7,7 @@ import pytest
 from harness.contract import bundle, plan
 from harness.launch import request
 from harness.settings.project import ROOT
-from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
+from tests.support.plans import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 
 AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
 CONFIG = EXPERIMENT.config | {"resnet_size": 20}

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks import generated_runs
-from benchmarks.generated_runs import CLASSIFIER, LANGUAGE, one
+from benchmarks.generated_runs import CLASSIFIER, COUNTER, LANGUAGE, one
 from harness.contract import plan, record
 from harness.contract.errors import NotReady, SettingError
+from harness.contract.metrics import Metric
 from harness.report import gather, page, serve
 from harness.report import table as tables
 from harness.report.rows import row_of
 from harness.runs import stored
+from harness.sharing import run_archive
 from tests.conftest import ON_CI
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +99,56 @@ def test_curves_are_thinned_to_their_ends_and_an_even_choice(tmp_path, monkeypat
     assert len(epochs) == 20 and (epochs[0], epochs[-1]) == (1, 200)
 
 
+def test_metrics_come_from_the_runs_and_those_of_the_most_frequent_program_first(tmp_path):
+    for number, kind in enumerate((CLASSIFIER, LANGUAGE, COUNTER, LANGUAGE)):
+        generated_runs.leave(tmp_path / "runs", 1, epochs=3, kind=kind, first=number)
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert table["metrics"] == [
+        {"name": "perplexity", "better": "lower", "unit": "per word", "share": False},
+        {"name": "accuracy", "better": "higher", "unit": "", "share": True},
+        {"name": "loss", "better": "lower", "unit": "nats", "share": False},
+        {"name": "error", "better": "lower", "unit": "", "share": True},
+    ]
+    columns = {each["name"]: each for each in table["columns"]}
+    assert columns["program"]["values"] == ["classifier", "language", "counter", "language"]
+    assert [value is not None for value in columns["test_perplexity"]["values"]] == [False, True, False, True]
+    assert [value is not None for value in columns["width"]["values"]] == [False, False, True, False]
+    assert (columns["test_error"]["metric"], columns["minutes"]["metric"]) == ("error", None)
+    assert not {"accuracy", "validation_resnet_size"} & columns.keys()
+
+
+def test_every_column_of_the_curve_that_is_a_split_is_drawn_whatever_its_name(tmp_path):
+    one(tmp_path / "runs", 0, {"train_perplexity": 3.0, "train_norm": 0.5, "validation_bits": 2.0}, LANGUAGE)
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert table["drawn"] == ["train_perplexity", "train_norm", "validation_bits"]
+    assert table["curves"] == [{"epoch": [1], "train_perplexity": [3], "train_norm": [0.5], "validation_bits": [2]}]
+    assert column(table, "train_norm") == [0.5] and column(table, "validation_perplexity") == [None]
+
+
+def test_one_name_of_two_meanings_is_two_metrics(tmp_path):
+    risen = replace(CLASSIFIER, name="risen", metrics=(Metric("score", "higher"),))
+    fallen = replace(CLASSIFIER, name="fallen", metrics=(Metric("score", "lower"),))
+    for number, kind in enumerate((fallen, risen, risen)):
+        one(tmp_path / "runs", number, {"train_score": 1.0, "test_score": float(number)}, kind)
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert [(each["name"], each["better"]) for each in table["metrics"]] == [
+        ("score", "higher"),
+        ("score.fallen", "lower"),
+    ]
+    assert column(table, "test_score") == [None, 1.0, 2.0] and column(table, "test_score.fallen") == [0.0, None, None]
+    assert [sorted(curves) for curves in table["curves"]] == [
+        ["epoch", "train_score.fallen"],
+        ["epoch", "train_score"],
+        ["epoch", "train_score"],
+    ]
+
+
+def test_a_setting_whose_name_the_report_uses_itself_keeps_its_values(tmp_path):
+    one(tmp_path / "runs", 0, minutes=7, seed=3)
+    table = table_of(tmp_path / "runs", tmp_path)
+    assert (column(table, "config.minutes"), column(table, "minutes"), column(table, "seed")) == ([7], [None], [3])
+
+
 def test_data_sets_are_listed_and_a_function_says_how_they_differ(tmp_path):
     for number, (kind, digest) in enumerate([(CLASSIFIER, "a"), (LANGUAGE, "c"), (CLASSIFIER, "b"), (CLASSIFIER, "b")]):
         one(tmp_path / "runs", number, kind=kind, dataset=replace(generated_runs.DATASET, hash=digest))
@@ -146,8 +198,7 @@ def test_named_runs_folders_and_archives_come_together_once_each(tmp_path):
     first, second = one(tmp_path / "runs", 0), one(tmp_path / "runs", 5)
     other = one(tmp_path / "other", 9)
     archive = tmp_path / "run.zip"
-    exported = pytest.importorskip("harness.exported")
-    archive.write_bytes(exported.pack(stored.read(other), ROOT, False, ""))
+    archive.write_bytes(run_archive.pack(stored.read(other), ROOT, False, ""))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     named = [str(tmp_path / "runs"), first.path.name, str(archive)]
@@ -339,7 +390,8 @@ def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
     shown.click("#filter")
     shown.keyboard.type("test_accuracy > 80 % and resnet_size == 50")
     wanted = shown.evaluate(
-        "data.columns.get('test_accuracy').values.filter((a, i) => a > 0.8 && data.value('resnet_size', i) === 50).length"
+        "data.columns.get('test_accuracy').values"
+        ".filter((a, i) => a > 0.8 && data.value('resnet_size', i) === 50).length"
     )
     assert 0 < wanted < 60 and count(shown) == f"{wanted} of 60 runs"
     assert shown.locator("#table tbody tr").count() == wanted
@@ -382,7 +434,8 @@ def test_the_filters_language(opened_blank, text, rows_, complaint):
     found = opened_blank.evaluate(
         """(text) => {
           const columns = new Map(Object.entries({
-            a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []}, test_loss: {kind: "number", values: []},
+            a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []},
+            test_loss: {kind: "number", values: []},
             b: {kind: "bool", values: [true, false, true, true]}, t: {kind: "text", values: ["y", "x", "z", null]}}));
           try { const test = parseFilter(text, columns); return [0, 1, 2, 3].filter(test); } catch (error) {
             if (!(error instanceof FilterError)) throw error; return error.message; } }""",
@@ -595,3 +648,125 @@ def test_a_live_report_shows_a_run_that_begins(opened, served, tmp_path):
     assert count(shown) == "1 of 1 runs" and "running" in shown.inner_text("#table tbody")
     one(tmp_path / "runs", 7)
     shown.get_by_text("2 of 2 runs").wait_for()
+
+
+COUNTERS, LANGUAGES, CLASSIFIERS = 30, 12, 6
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """The report on runs of three programs; the most frequent one counts errors, one measures no validation."""
+    folder, first = tmp_path_factory.mktemp("mixed"), 0
+    for count_, kind in ((CLASSIFIERS, CLASSIFIER), (COUNTERS, COUNTER), (LANGUAGES, LANGUAGE)):
+        generated_runs.leave(folder / "runs", count_, epochs=6, kind=kind, first=100 + first)
+        first += count_
+    return written(folder)
+
+
+def known(shown, name):
+    """The values of a column, sorted, of the runs that have one."""
+    return sorted(value for value in shown.evaluate(f"data.columns.get('{name}').values") if value is not None)
+
+
+def bars(shown):
+    """The bars from the top: their lengths, their texts."""
+    drawn(shown, "bars")
+    trace = "document.getElementById('bars').data[0]"
+    return shown.evaluate(f"Array.from({trace}.x)"), shown.evaluate(f"Array.from({trace}.text)")
+
+
+@pytest.mark.browser
+def test_a_falling_error_is_shown_with_the_least_as_the_best(opened, mixed):
+    shown = opened(mixed)
+    errors = known(shown, "test_error")
+    assert shown.input_value("#metric") == "error" and count(shown) == "48 of 48 runs"
+    assert shown.inner_text("#h-bars").lower() == "test error"
+    lengths, texts = bars(shown)
+    assert lengths == errors[: len(lengths)] and texts[0] == f"{100 * errors[0]:.2f} % · best"
+    assert not any("best" in text for text in texts[1:])
+    assert "lower is better" in shown.inner_text("#n-bars")
+    row = shown.locator("#table tbody tr").first
+    assert "best" in row.inner_text() and f"{100 * errors[0]:.2f} %" in row.inner_text()
+    assert shown.locator("#table .mark", has_text="best").count() == 1
+    header = shown.locator("th", has=shown.locator('[data-sort="test_error"]'))
+    assert header.get_attribute("aria-sort") == "ascending"
+    axis = "axisOf(data, 'test_error')"
+    assert shown.evaluate(f"[{axis}.place({errors[0]}), {axis}.place({errors[-1]})]") == [1, 0]
+    assert shown.evaluate(f"{axis}.invert({axis}.place({errors[3]}))") == pytest.approx(errors[3])
+    darkest = shown.evaluate("context.units.filter(u => u.best)[0].rows[0]")
+    assert shown.evaluate(f"data.value('test_error', {darkest})") == errors[0]
+
+
+@pytest.mark.browser
+def test_the_lines_of_better_runs_are_darker_also_where_less_is_better(opened, mixed):
+    shown = opened(mixed)
+    drawn(shown, "parallel")
+    at_the_end = shown.evaluate(
+        """SCALE.light.map((color) => document.getElementById('parallel').data.filter((t) => t.line.color === color))
+        .map(([t]) => t.y.filter((y, i) => t.x[i] === axesOf(data, view).length - 1 && y !== null))
+        .map((ys) => ys.reduce((a, b) => a + b, 0) / ys.length)"""
+    )
+    assert at_the_end == sorted(at_the_end)  # from light to dark, from the bottom to the top
+
+
+@pytest.mark.browser
+def test_another_metric_shows_the_runs_that_have_it_in_every_chart(opened, mixed):
+    shown = opened(mixed)
+    shown.select_option("#metric", "perplexity")
+    perplexities = known(shown, "test_perplexity")
+    lengths, texts = bars(shown)
+    assert lengths == perplexities and texts[0].endswith(" · best")
+    assert drawn(shown, "time") == len(perplexities)
+    assert shown.inner_text("#n-curves") == "train perplexity; grey: 6 others"
+    dashes = shown.evaluate("document.getElementById('curves').data.map((trace) => trace.line.dash)")
+    assert set(dashes) <= {"solid", None}
+    assert shown.evaluate("axesOf(data, view).map((axis) => axis.name)") == [
+        "learning_rate",
+        "layers",
+        "seed",
+        "test_perplexity",
+    ]
+    first = shown.locator("#table tbody tr").first.inner_text()
+    assert "best" in first and "%" not in first
+    assert shown.locator("th", has=shown.locator('[data-sort="test_perplexity"]')).inner_text().endswith("per word")
+    has_one = "data.value('program', u.rows[0]) === 'language' && measures(data, context.goal, u.rows[0])"
+    lines = shown.evaluate(f"context.units.filter((u) => {has_one}).length")
+    assert drawn(shown, "parallel") == lines * 5  # four axes, and a gap
+    assert "metric=perplexity" in shown.url
+    shown.fill("#filter", f"test_perplexity > {perplexities[-1] * 0.99}")
+    assert count(shown) == "1 of 48 runs"
+
+
+@pytest.mark.browser
+def test_a_click_on_a_falling_metric_sorts_the_least_first(opened, mixed):
+    shown = opened(mixed)
+    shown.select_option("#metric", "loss")
+    shown.click('[data-sort="validation_loss"]')
+    header = shown.locator("th", has=shown.locator('[data-sort="validation_loss"]'))
+    assert header.get_attribute("aria-sort") == "ascending"
+    shown.click('[data-sort="validation_loss"]')
+    assert header.get_attribute("aria-sort") == "descending"
+
+
+@pytest.mark.browser
+def test_a_run_that_ran_away_does_not_hide_the_others(opened, tmp_path):
+    for number, value in enumerate((3.0, 4.0, 5.0, 1e9)):
+        one(tmp_path / "runs", number, {"train_perplexity": value, "test_perplexity": value}, LANGUAGE)
+    shown = opened(written(tmp_path))
+    lengths, texts = bars(shown)
+    assert lengths == [3, 4, 5, 20] and texts[3] == "1000000000 …"
+    assert "1 cut (…)" in shown.inner_text("#n-bars")
+
+
+@pytest.mark.browser
+def test_an_address_that_names_what_is_not_there_shows_everything(opened, mixed):
+    shown = opened(f"{mixed.as_uri()}#sort=-accuracy&metric=train_loss&curve=x&brush=accuracy=0.5..0.9")
+    assert count(shown) == "48 of 48 runs" and shown.input_value("#metric") == "error"
+    assert bars(shown)[0] == known(shown, "test_error")[:24]
+
+
+@pytest.mark.browser
+def test_no_run_is_no_error(opened, tmp_path):
+    (tmp_path / "runs").mkdir()
+    shown = opened(written(tmp_path))
+    assert count(shown) == "0 of 0 runs"

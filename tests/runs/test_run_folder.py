@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from tests.support.records import PLAN
 
 from harness.contract.errors import NotReady
 from harness.runs import run_folder
+from tests.support.plans import PLAN
 
 FILES = {"harness/worker.py": b"pass\n", "requirements-train.lock": b"a==1\n"}
 

@@ -1,18 +1,18 @@
-"""Runs of schema 1 are read and written back: of two files here, and of the archive that lies in LEGACY_DIR."""
+"""Plans and records of schema 1 are read and written back: of two files of version c41321c, which lie here."""
 
 import copy
 import json
-import os
 from pathlib import Path
 
 import pytest
-from tests.support.records import CODE, DESCRIPTION, PLAN
 
 from harness.contract import plan
 from harness.contract.errors import NotReady
 from harness.contract.plan import to_json
 from harness.runs import run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
+from tests.support.plans import DESCRIPTION, PLAN
+from tests.support.records import CODE
 
 HERE = Path(__file__).parent
 
@@ -101,15 +101,3 @@ def test_a_verdict_of_schema_1_is_read_as_one_of_today() -> None:
     new = schema1.upgrade_verdict(old)
     assert (new["schema"], new["metric"], new["change"]) == (2, "accuracy", -0.25)
     assert "accuracy_change" not in new and schema1.upgrade_verdict(new) is new
-
-
-def test_an_exported_archive_of_schema_1_is_opened_and_not_refused_as_edited(tmp_path: Path) -> None:
-    from harness.sharing import find
-
-    named = os.environ.get("LEGACY_DIR")
-    if not named:
-        pytest.skip("LEGACY_DIR names no folder with run-schema-1.zip")
-    (tmp_path / "scratch").mkdir()
-    read = find.find(tmp_path, str(Path(named) / "run-schema-1.zip"), tmp_path / "scratch")
-    assert read.record is not None and read.record.status == "completed" and len(read.epochs) == 2
-    assert read.record.value("test") == pytest.approx(0.3698, abs=1e-4)

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from tests.support.records import leave
 
 from harness.contract.errors import NotReady
 from harness.runs import stored
+from tests.support.records import leave
 
 
 def test_all_runs_are_read_oldest_first_and_a_broken_one_is_named(tmp_path):

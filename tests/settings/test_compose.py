@@ -1,33 +1,91 @@
+"""What command lines compose to, and what a wrong one is answered with."""
+
+import json
+import os
+import shutil
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support.verbs import ROOT, TRAIN, composed
 
 from harness.contract.errors import SettingError
-from harness.settings import compose
+from harness.settings import command_line, compose
+from harness.settings.schema import Config
+from harness.settings.sweeps import examples
 
-ROOT = Path(__file__).parents[2]
-
-
-def compose(*overrides: str, monkeypatch: pytest.MonkeyPatch) -> compose.Config:
-    taken: list[compose.Config] = []
-    monkeypatch.setattr(sys, "argv", ["src/train.py", *overrides])
-    assert compose.run(lambda settings: taken.append(settings) or 0) == 0
-    return taken[0]
+# What commit c41321c composed, which had no program to choose; a line's own values are those that differ from a base.
+EARLIER = json.loads((ROOT / "tests" / "settings" / "composed.json").read_text())
+SINCE = {"program": "cifar10", "data.pin": "data.dvc"}
+RENAMED = {"mode.prefix": ("cifar10-harness", "harness")}
 
 
-def test_the_mode_selects_the_scale(monkeypatch):
-    local, cloud = compose("mode=local", monkeypatch=monkeypatch), compose("mode=cloud", monkeypatch=monkeypatch)
+def plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {name: plain(item) for name, item in vars(value).items()}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every setting by its name on the command line."""
+    names: dict[str, Any] = {}
+    for name, value in plain(config).items():
+        inner = {"training": ""}.get(name, f"{name}.")
+        names |= {inner + key: item for key, item in value.items()} if isinstance(value, dict) else {name: value}
+    return names
+
+
+def everything(words: list[str]) -> list[Any]:
+    """What each job of a command line is composed to, or its search."""
+    found: list[Any] = []
+
+    def grid(jobs: list[Any]) -> list[int]:
+        found.extend(flat(job.settings) for job in jobs)
+        return [0]
+
+    def search(request: Any) -> list[int]:
+        jobs = [flat(request.job(values).settings) for values in examples(request.space)]
+        parts = {"space": request.space, "fixed": request.fixed, "raw": request.raw, "jobs": jobs}
+        found.append(plain(parts))
+        return [0]
+
+    line = command_line.parse(TRAIN, words)
+    assert compose.run(line, lambda settings: found.append(flat(settings)) or 0, grid, search) == 0
+    return found
+
+
+def earlier(job: Any) -> Any:
+    if isinstance(job, dict):
+        return {**job, "jobs": [earlier(each) for each in job["jobs"]]}
+    mode, differences = job
+    values = {**EARLIER["bases"][mode], **differences, **SINCE}
+    return values | {name: new for name, (old, new) in RENAMED.items() if values.get(name) == old}
+
+
+@pytest.mark.parametrize("line", EARLIER["lines"], ids=lambda line: " ".join(line["words"]) or "nothing")
+def test_every_command_line_composes_to_what_it_did_before_there_were_programs(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where Hydra leaves the folder of a sweep
+    found, expected = everything(line["words"]), [earlier(job) for job in line["composed"]]
+    assert found == expected
+    assert repr(found) == repr(json.loads(json.dumps(found)))  # no type that JSON would change, like 1 for True
+
+
+def test_types_are_those_of_before():
+    for mode, base in EARLIER["bases"].items():
+        now = flat(composed(f"mode={mode}"))
+        assert {name: type(now[name]) for name in base} == {name: type(value) for name, value in base.items()}
+
+
+def test_the_mode_selects_the_scale():
+    local, cloud = composed("mode=local"), composed("mode=cloud")
     assert local.training.num_data_batches < cloud.training.num_data_batches == 5
     assert (local.mode.name, cloud.mode.name) == ("local", "cloud")
-    assert local == compose(monkeypatch=monkeypatch)
-
-
-def test_a_scale_or_a_scalar_on_the_command_line_wins_over_the_mode(monkeypatch):
-    quick = compose("mode=local", monkeypatch=monkeypatch).training
-    assert compose("mode=cloud", "scale=quick", monkeypatch=monkeypatch).training == quick
-    assert compose("scale=quick", "mode=cloud", "epochs=77", monkeypatch=monkeypatch).training.epochs == 77
+    assert local == composed()
 
 
 # A recipe that is a sweep takes one value for each of these, and is a single run.
@@ -36,9 +94,8 @@ HELD = ("resnet_size=20", "batch_size=32", "learning_rate=0.1", "momentum=0.9", 
 
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")))
 @pytest.mark.parametrize("mode", ["local", "cloud"])
-def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(recipe, mode, monkeypatch):
-    found = compose(f"mode={mode}", f"+experiment={recipe}", "epochs=99", *HELD, monkeypatch=monkeypatch)
-    assert found.training.epochs == 99
+def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(recipe, mode):
+    assert composed(f"mode={mode}", f"+experiment={recipe}", "epochs=99", *HELD).training.epochs == 99
 
 
 @pytest.mark.parametrize(
@@ -49,7 +106,11 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("resnet_sise=20", "resnet_size", "resnet_size=20"),
         ("mode=clod", "cloud | local", "mode=cloud"),
         ("scale=quik", "full | quick", "scale=quick"),
+        ("program=cifar100", "cifar10", "program=cifar10"),
+        ("scale_of=cifar10/full", "scale", "--help"),
         ("+experiment=tutorail", "tutorial", "+experiment=tutorial"),
+        ("experiment=tutorial", "", "+experiment=tutorial"),
+        ("+foo=1", "", "--help"),
         ("batch_size=0", "at least 1", "batch_size=1"),
         ("epochs=-1", "at least 1", "epochs=1"),
         ("epochs=1.5", "an integer", "epochs=1"),
@@ -58,9 +119,16 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("learning_rate=nan", "a number above 0", "learning_rate=0.1"),
         ("momentum=1", "below 1", "momentum=0"),
         ("seed=null", "an integer", "seed=0"),
+        ("seed=0,1", "one value", "-m seed=0,1"),
         ("mode.runner=docker", "auto | process | container", "mode.runner="),
         ("mode.runer=process", "mode.runner", "mode.runner=process"),
+        ("mode.region=x", "", "mode=cloud mode.region=x"),
+        ("+mode.region=x", "", "mode=cloud mode.region=x"),
         ("data.on_missing=ask", "sample | fail", "data.on_missing="),
+        ("data.pin=data.yaml", "ends in .dvc", "data.pin=data.dvc"),
+        ("data.pin=../data.dvc", "inside the project", "data.pin=data.dvc"),
+        ("data.pin=/data.dvc", "inside the project", "data.pin=data.dvc"),
+        ("data.url=ftp://x", "an http(s) address, or null", "data.url="),
         ("warmup_epochs=50", "0 to", "warmup_epochs="),
         ("optimizer=adam", "sgd | muon", "optimizer="),
         ("crop=20", "at most 16", "crop=16"),
@@ -70,12 +138,16 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("mode.instance_count=3", "multiples of 3", "batch_size=126"),
         ("resume=''", "a folder's path", "resume="),
         ("runs_folder=null", "path", "runs_folder="),
+        ("dry_run=1", "true | false", "dry_run=true"),
+        ("sweep='a b'", "letters, digits", "sweep=mine"),
         ("epochs=[", "", "--help"),
+        ("hydra/sweeper=optna", "basic | optuna", "hydra/sweeper=optuna"),
+        ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trials", "hydra.sweeper.n_trials=3"),
     ],
 )
-def test_a_wrong_argument_is_one_line_with_legal_values_and_what_to_type(argument, legal, typed, monkeypatch):
+def test_a_wrong_argument_is_one_line_with_legal_values_and_what_to_type(argument, legal, typed):
     with pytest.raises(SettingError) as caught:
-        compose(argument, monkeypatch=monkeypatch)
+        composed(argument)
     line = str(caught.value)
     assert "\n" not in line
     assert argument.lstrip("+").split("=")[0] in line
@@ -83,38 +155,156 @@ def test_a_wrong_argument_is_one_line_with_legal_values_and_what_to_type(argumen
     assert typed in line.partition("type: ")[2]
 
 
-def test_a_mistake_ends_with_2_and_one_line_before_anything_heavy_is_imported():
-    code = (
-        "import runpy, sys\n"
-        "sys.argv = ['src/train.py', 'epochs=0']\n"
-        "try: runpy.run_path('src/train.py', run_name='__main__')\n"
-        "except SystemExit as end: code = end.code\n"
-        "heavy = {'tensorflow', 'keras', 'comet_ml', 'sagemaker', 'dvc', 'sklearn', 'numpy'} & set(sys.modules)\n"
-        "print(code, heavy or 'light')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": "src"}, capture_output=True, text=True
-    )
-    assert done.stdout.split() == ["2", "light"]
-    assert done.stderr.startswith("error: epochs=0 ")
-    assert done.stderr.count("\n") == 1
+def test_a_url_may_be_null_and_spot_instances_are_not_kept_warm():
+    assert composed("data.url=null").data.url is None
+    with pytest.raises(SettingError, match=r"mode\.spot=false"):
+        composed("mode=cloud", "mode.warm_pool_seconds=60")
+
+
+# Another program.
+
+TINY = '''"""A program that trains nothing."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from harness.contract.metrics import Metric
+from harness.contract.program import Program, Source
+from harness.contract.rules import in_range
+
+
+@dataclass(frozen=True)
+class Settings:
+    epochs: Annotated[int, in_range(1)]
+    rate: Annotated[float, in_range(0)]
+    seed: Annotated[int, in_range(0)]
+
+
+PROGRAM = Program(Settings, (Metric("error", "lower"),), train=None, score=None, source=Source)
+'''
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project with a second program."""
+    folder = tmp_path_factory.mktemp("two")
+    for name in ("src", "conf"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "src" / "programs" / "small").mkdir()
+    (folder / "src" / "programs" / "small" / "__init__.py").write_text(TINY)
+    head, data = "# @package _global_\n", "data:\n  pin: small.dvc\n  url: null\ncomet:\n  project: small\n"
+    own = f"{head}program: small\nrate: 0.5 # of learning\nseed: 0\n{data}"
+    (folder / "conf" / "program" / "small.yaml").write_text(own)
+    (folder / "conf" / "scale_of" / "small").mkdir()
+    for scale, epochs in (("quick", 1), ("full", 9)):
+        (folder / "conf" / "scale_of" / "small" / f"{scale}.yaml").write_text(f"{head}epochs: {epochs}\n")
+    recipe = f"{head}defaults:\n  - override /program: small\n  - override /scale: full\n\nrate: 0.25\n"
+    (folder / "conf" / "experiment" / "half.yaml").write_text(recipe)
+    return folder
+
+
+SHOW = """
+import runpy, sys
+sys.path.insert(0, "src")
+from harness import console
+from harness.settings import command_line, compose
+verb = runpy.run_path("src/train.py")["VERB"]
+
+def show(settings):
+    print(settings.program, vars(settings.training), settings.data.pin, settings.data.url, settings.comet.project)
+    return 0
+
+def run():
+    return compose.run(command_line.read(verb), show, lambda jobs: [show(job.settings) for job in jobs], None)
+
+sys.exit(console.main(run))
+"""
+
+
+def show(project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", SHOW, *words]
+    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "rate"),
+    [
+        (("program=small",), 1, 0.5),
+        (("program=small", "mode=cloud"), 9, 0.5),
+        (("mode=cloud", "program=small", "scale=quick"), 1, 0.5),
+        (("program=small", "scale=full", "rate=2"), 9, 2.0),
+        (("+experiment=half",), 9, 0.25),
+        (("+experiment=half", "rate=3", "epochs=4"), 4, 3.0),
+        (("+experiment=half", "scale=quick"), 1, 0.25),
+    ],
+)
+def test_another_program_brings_its_own_settings_scales_and_data(project, words, epochs, rate):
+    done = show(project, *words)
+    settings = {"epochs": epochs, "rate": rate, "seed": 0}
+    assert (done.stdout, done.stderr) == (f"small {settings} small.dvc None small\n", "")
+
+
+def test_a_sweep_goes_over_programs(project):
+    done = show(project, "-m", "program=small,cifar10", "seed=1")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["small", "cifar10"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("program=small", "resnet_size=20"),
+            "resnet_size is a setting of program=cifar10, not of program=small; "
+            "type: python src/train.py program=cifar10 resnet_size=20",
+        ),
+        (("rate=1",), "rate is a setting of program=small, not of program=cifar10; type: python src/train.py program"),
+        (("+experiment=half", "crop=3"), "crop is a setting of program=cifar10, not of program=small"),
+        (("program=small", "+experiment=fast"), "of program=cifar10, not of program=small"),
+        (("program=cifar10", "+experiment=half"), "rate is a setting of program=small, not of program=cifar10"),
+        (("-m", "program=small", "resnet_size=20,32"), "resnet_size is a setting of program=cifar10"),
+        (("-m", "program=small,cifar10", "rate=1"), "rate"),
+        (("program=smal",), "program=smal does not exist; legal: cifar10 | small; type: python src/train.py program=s"),
+    ],
+)
+def test_a_setting_of_another_program_is_refused_by_name(project, words, said):
+    done = show(project, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+# Sweeps.
 
 
 def test_a_sweep_runs_each_setting_and_stops_at_a_mistake_with_one_line(tmp_path):
-    code = (
-        "import sys\n"
-        "from harness import config, console\n"
-        "sys.argv[0] = 'src/train.py'\n"
-        "sys.exit(console.main(lambda: config.run(lambda settings: print('seed', settings.training.seed) or 0)))\n"
-    )
-
-    def sweep(seeds: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", code, "-m", f"runs_folder={tmp_path}", f"seed={seeds}"]
-        environment = {"PYTHONPATH": str(ROOT / "src")}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
-    good, bad = sweep("1,2"), sweep("3,-1,4")
-    assert (good.returncode, good.stdout.splitlines(), good.stderr) == (0, ["seed 1", "seed 2"], "")
+    good = show(ROOT, "-m", f"runs_folder={tmp_path}", "seed=1,2")
+    bad = show(ROOT, "-m", f"runs_folder={tmp_path}", "seed=3,-1,4")
+    assert (good.returncode, good.stdout.count("'seed': "), good.stderr) == (0, 2, "")
     assert (bad.returncode, bad.stdout) == (2, "")  # all are checked before the first one runs
     assert bad.stderr.startswith("error: seed=-1 ")
     assert bad.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-m", "learning_rate=interval(0.1,1)"), "-m hydra/sweeper=optuna"),
+        (("-m", "hydra/sweeper=optuna"), "nothing to search"),
+        (("+experiment=tutorial_sweep", "resnet_size=20"), "sweep over batch_size, learning_rate, momentum, weight_"),
+        (("hydra/sweeper=optuna",), "is for sweeps"),
+        (("-m", "program=cifar1,cifar10"), "program=cifar1 does not exist"),
+        (("hydra/launcher=basic",), "hydra/launcher is not a setting"),
+    ],
+)
+def test_a_sweep_that_is_none_is_one_line(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError) as caught:
+        everything(list(words))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_cfg_prints_the_composed_settings_and_ends():
+    done = show(ROOT, "--cfg", "job", "program=cifar10", "resnet_size=8")
+    assert done.returncode == 0
+    assert "resnet_size: 8\n" in done.stdout and "  pin: data.dvc\n" in done.stdout and "hydra:" not in done.stdout

@@ -1,31 +1,14 @@
-"""Plans, records and run folders made by hand: of a classifier of images, and of programs with other metrics."""
-
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from harness.contract import plan, record
 from harness.contract.metrics import Metric
 from harness.contract.plan import Description
 from harness.runs import run_folder
+from tests.support.plans import DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 
-DATASET = plan.DatasetId("cifar-10", "15fc.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
-CONFIG: dict[str, plan.Scalar] = {
-    "resnet_size": 8,
-    "resnet_version": 1,
-    "epochs": 2,
-    "learning_rate": 0.1,
-    "augment": True,
-    "seed": 0,
-}
-EXPERIMENT = plan.Experiment("cifar10", CONFIG, DATASET, "c" * 64, "d" * 64)
-ACCURACY, LOSS = Metric("accuracy", "higher", share=True, spread=0.0045), Metric("loss", "lower", unit="nats")
-DESCRIPTION = Description("ResNet-8 v1", (ACCURACY, LOSS), "images", "model.keras")
-PLACEMENT = plan.Placement("local", "process", "asked for", 2, 1, "local_cpu", 60.0, None, None)
-GIT = plan.Git("e" * 40, "main", None, None, True, "f" * 64)
-PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py", "mode=local"), GIT, (), None, "a" * 64)
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PLAN = plan.make(EXPERIMENT, DESCRIPTION, PLACEMENT, PROVENANCE, NOW)
+ACCURACY, LOSS = DESCRIPTION.metrics
 RESULTS = record.Results(
     {
         "train_accuracy": 0.5,

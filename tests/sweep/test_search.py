@@ -26,7 +26,7 @@ from harness.settings.schema import Config
 from harness.settings.sweeps import Span
 from harness.sweep import grid, search
 from harness.sweep.group import Common
-from tests.contract.test_plan import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
+from tests.support.plans import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 from tests.support.projects import SMALL, git, make_project, record_of, runs, type_in
 from tests.support.records import CODE
 

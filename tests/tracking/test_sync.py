@@ -1,4 +1,4 @@
-"""Comet after the runs: archives that are sent once, and a run that is brought back from Comet by its key."""
+"""Comet after the runs: archives that are uploaded once, and a run that is brought back from Comet by its key."""
 
 import contextlib
 import dataclasses
@@ -52,36 +52,36 @@ def opened(server: Server) -> int:
     return sum(path.endswith("logger/add/run") for path, _ in server.seen)
 
 
-def test_an_archive_is_sent_once_and_tried_again_where_that_failed(copied):
+def test_an_archive_is_uploaded_once_and_tried_again_where_that_failed(copied):
     before = copied.state()
     done = synchronise(copied)
     assert (done.returncode, done.stdout) == (2, "") and "no Comet API key" in done.stderr
     done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=nobody())
-    assert done.returncode == 1 and f"not sent  {copied.run.path.name}: " in done.stdout
+    assert done.returncode == 1 and f"not uploaded {copied.run.path.name}: " in done.stdout
     assert copied.state()["upload"] == before["upload"]
     with serving("answers") as server:
         done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"sent      {copied.run.path.name}" in done.stdout and "1 of 1 archives sent" in done.stdout
+        assert f"uploaded  {copied.run.path.name}" in done.stdout and "1 of 1 archives uploaded" in done.stdout
         names = {path.rpartition("/")[2] for path, _ in server.seen}
         assert opened(server) == 1 and any(b"validation_accuracy" in body for _, body in server.seen), names
         assert (copied.state()["online"], copied.state()["upload"]) == ("delivered", None)
         done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
-        assert done.returncode == 0 and "nothing to send" in done.stdout
+        assert done.returncode == 0 and "nothing to upload" in done.stdout
         assert opened(server) == 1
     assert KEY not in done.stdout + done.stderr
 
 
-def test_one_that_somebody_sent_by_hand_is_there_already(tmp_path):
+def test_one_that_somebody_uploaded_by_hand_is_present(tmp_path):
     made = Copied(tmp_path / "runs").feed().finish()
     with serving("has it") as server:
         done = synchronise(made, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
     assert done.returncode == 0, done.stdout
-    assert f"there     {made.run.path.name}" in done.stdout
+    assert f"present   {made.run.path.name}" in done.stdout
     assert made.state()["upload"] is None
 
 
-def test_two_programs_do_not_send_the_same(copied):
+def test_two_programs_do_not_upload_the_same(copied):
     state = copied.run.comet / "state.json"
     before = state.read_text()
     state.write_text(json.dumps({**copied.state(), "upload": "comet upload x"}))
@@ -148,11 +148,12 @@ class Api(ThreadingHTTPServer):
 PROGRAM = """
 import sys
 from pathlib import Path
-from harness import console, original
-def find():
-    print(original.find(Path("none"), sys.argv[1], Path(sys.argv[2])).run_id)
+from harness import console
+from harness.sharing import find
+def run():
+    print(find.find(Path("none"), sys.argv[1], Path(sys.argv[2])).run_id)
     return 0
-sys.exit(console.main(find))
+sys.exit(console.main(run))
 """
 
 

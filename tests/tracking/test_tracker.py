@@ -24,7 +24,7 @@ import pytest
 from harness.contract import plan, record
 from harness.runs import run_folder
 from harness.tracking import tracker
-from tests.contract.test_plan import PLAN
+from tests.support.plans import PLAN
 
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
 CONFIG = {
@@ -41,14 +41,19 @@ EPOCHS = [
     {"epoch": 2, "step": 20, "train_loss": 1.4, "validation_accuracy": 0.5, "learning_rate": 0.05},
 ]
 THIRD = [{"epoch": 3, "step": 30, "train_loss": 1.0, "validation_accuracy": 0.6, "learning_rate": 0.01}]
-RESULTS = record.Results(1.4, 0.5, 1.5, 0.5, 1.6, 0.75, 3, 4, ((2, 0), (1, 1)), ("cat", "dog"))
+RESULTS = record.Results(
+    {"train_accuracy": 0.5, "validation_accuracy": 0.5, "test_accuracy": 0.75, "test_loss": 1.6},
+    4,
+    ("cat", "dog"),
+    ((2, 0), (1, 1)),
+)
 COMPLETED = record.of(
     PLANNED,
     status="completed",
     results=RESULTS,
     weights="a" * 64,
     seconds={"train": 2.5},
-    environment={"python": "3.11.7", "threads": 2, "settings": {"TF_ENABLE_ONEDNN_OPTS": "1"}, "gpus": []},
+    environment={"python": "3.11.7", "threads": 2, "settings": {"KERNELS": "fast"}, "gpus": []},
 )
 FAILED = record.of(PLANNED, status="failed", reason="the worker was killed by SIGKILL")
 SOON = 60  # seconds: more than a child takes to start on a busy machine
@@ -183,7 +188,7 @@ class Copied:
     def feed(self, epochs: list[dict] = EPOCHS) -> "Copied":
         for values in epochs:
             began = time.perf_counter()
-            self.tracker.event(values)
+            self.tracker.log_epoch(values)
             self.event_seconds.append(time.perf_counter() - began)
         return self
 
@@ -287,12 +292,12 @@ class Archive:
 def orphans(folder: Path, url: str) -> tuple[Path, list[str]]:
     """The comet folder of a run whose host was killed, and the processes that it left."""
     body = (
-        "import os, signal, sys; from pathlib import Path; import test_tracking\n"
-        "copied = test_tracking.Copied(Path(sys.argv[1]), sys.argv[2]).started().feed()\n"
+        "import os, signal, sys; from pathlib import Path; from tests.tracking import test_tracker\n"
+        "copied = test_tracker.Copied(Path(sys.argv[1]), sys.argv[2]).started().feed()\n"
         "print(*(child.pid for child in copied.tracker._children.values()), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    places = os.pathsep.join([str(Path(__file__).parent), str(Path(tracker.__file__).parents[2])])
+    places = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(tracker.__file__).parents[2])])
     command = [sys.executable, "-c", body, str(folder), url]
     variables = environment(folder.parent, PYTHONPATH=places)
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
@@ -349,6 +354,8 @@ def test_the_archive_holds_what_the_record_holds(copies):
     expected = {
         "Name": PLANNED.run_id,
         "run_id": PLANNED.run_id,
+        "program": "cifar10",
+        "about": "ResNet-8 v1",
         "code_sha256": PLANNED.experiment.code,
         "lock_sha256": PLANNED.experiment.lock,
         "git_commit": git.commit,
@@ -357,13 +364,13 @@ def test_the_archive_holds_what_the_record_holds(copies):
         "git_patch_sha256": git.patch_sha256,
         "placement/runner": "process",
         "environment/python": "3.11.7",
-        "environment/settings": '{"TF_ENABLE_ONEDNN_OPTS": "1"}',
+        "environment/settings": '{"KERNELS": "fast"}',
         "status": "completed",
         "weights_sha256": COMPLETED.weights,
         **identity,
     }
     assert expected.items() <= found.others.items()
-    assert set(found.about["tags"]) == {"local", "process", "resnet8v1", "dirty", "completed"}
+    assert set(found.about["tags"]) == {"local", "process", "cifar10", "resnet-8-v1", "dirty", "completed"}
     assert found.about["project_name"] == "project"
 
 
@@ -371,9 +378,10 @@ def test_the_archive_holds_every_epoch_and_the_test_results(copies):
     found = Archive(copies["no key"].tracked.archive)
     for name in ("train_loss", "validation_accuracy", "learning_rate"):
         assert found.curve(name) == [(values["epoch"], values["step"], values[name]) for values in EPOCHS]
-    assert found.curve("test_accuracy") == [(2, 20, RESULTS.test_accuracy)]
+    assert found.curve("test_accuracy") == [(2, 20, 0.75)]
+    assert found.curve("test_loss") == [(2, 20, 1.6)]
     matrix = json.loads(found.assets["confusion-matrix.json"])
-    assert matrix["labels"] == list(RESULTS.class_names)
+    assert matrix["labels"] == list(RESULTS.classes)
     assert matrix["matrix"] == [list(row) for row in RESULTS.confusion]
 
 

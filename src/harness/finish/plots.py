@@ -1,5 +1,6 @@
 """The plots of a run: its learning curve, and those that its program draws."""
 
+import contextlib
 import io
 import traceback
 from collections.abc import Sequence
@@ -23,8 +24,9 @@ def draw(run: RunFolder, record: RunRecord, data: Path) -> None:
     A run that failed before its first epoch gets no plot. One whose program is not there any more, or cannot draw, gets
     the learning curve alone, and a line says so.
     """
-    if epochs := metrics.epochs(run.metrics):
-        _learning_curve(epochs, record.description.metrics, run.curve)
+    with contextlib.suppress(OSError, ValueError):  # a file that did not arrive whole: the record says so
+        if epochs := metrics.epochs(run.metrics):
+            _learning_curve(epochs, record.description.metrics, run.curve)
     if record.results is None:
         return
     name = record.experiment.program

@@ -66,9 +66,8 @@ def section(kind: type[Any], raw: Mapping[str, Any], prefix: str) -> Any:
     """
     hints = typing.get_type_hints(kind, include_extras=True)
     if strange := sorted(raw.keys() - hints.keys()):
-        raise SettingError(
-            f"{prefix}{strange[0]} is not a setting", legal=", ".join(prefix + name for name in hints), command="ls conf"
-        )
+        legal = ", ".join(prefix + name for name in hints)
+        raise SettingError(f"{prefix}{strange[0]} is not a setting", legal=legal, command="ls conf")
     values = {}
     for name, hint in hints.items():
         wanted, rule = typing.get_args(hint)

@@ -1,5 +1,6 @@
 """The command line: read here and nowhere else."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,12 @@ def read(verb: Verb) -> CommandLine:
     if {"-h", "--help"} & set(words):
         from harness.settings import help  # late: only here
 
-        print(help.text(verb, [word for word in words if "=" in word]))
+        chosen = [word for word in words if word.partition("=")[0] in ("program", "mode", "scale") and "=" in word]
+        names.refuse(verb, chosen)
+        try:
+            print(help.text(verb, chosen), flush=True)
+        except BrokenPipeError:  # of `| head`; nothing more may be written when Python exits
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0)
     return parse(verb, words)
 
@@ -66,7 +72,7 @@ def parse(verb: Verb, words: Sequence[str]) -> CommandLine:
         name, equals, value = word.partition("=")
         if word in MULTIRUN and verb.sweeps:
             multirun = True
-        elif name in SHOW and verb.settings:
+        elif name in SHOW and verb.composes:
             show = value if equals else rest.pop(0) if rest else ""
         elif word.startswith("-"):
             raise _no_option(verb, word)
@@ -77,7 +83,8 @@ def parse(verb: Verb, words: Sequence[str]) -> CommandLine:
         else:
             typed.append(word)
     if show is not None and (show not in SHOWN or multirun):
-        raise SettingError(f"--cfg {show}", legal=f"{' | '.join(SHOWN)}, without -m", command=f"{verb.command} --cfg job")
+        legal = f"{' | '.join(SHOWN)}, without -m"
+        raise SettingError(f"--cfg {show}", legal=legal, command=f"{verb.command} --cfg job")
     names.refuse(verb, overrides)
     _count(verb, typed)
     return CommandLine(verb, tuple(typed), own, tuple(overrides), multirun, show)
@@ -115,8 +122,9 @@ def _count(verb: Verb, typed: Sequence[str]) -> None:
 
 
 def _no_option(verb: Verb, word: str) -> SettingError:
-    legal = ["-h", *(MULTIRUN[:1] if verb.sweeps else ()), *(["--cfg job"] if verb.settings else ())]
-    return SettingError(f"{verb.name}.py has no option {word}", legal=", ".join(legal), command=f"{verb.command} --help")
+    legal = ["-h", *(MULTIRUN[:1] if verb.sweeps else ()), *(["--cfg job"] if verb.composes else ())]
+    what = f"{verb.name}.py has no option {word}"
+    return SettingError(what, legal=", ".join(legal), command=f"{verb.command} --help")
 
 
 def command_name() -> str:

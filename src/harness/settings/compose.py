@@ -50,7 +50,8 @@ def one(line: CommandLine) -> Config:
         if line.show:
             _hydra(["--cfg", line.show, *line.overrides], check)
             raise SystemExit(0)
-        with initialize_config_dir(str(CONF), version_base=VERSION):  # half the time of Hydra's main, which composes twice
+        # half the time of Hydra's main, which composes twice
+        with initialize_config_dir(str(CONF), version_base=VERSION):
             composed = compose("config", overrides=list(line.overrides), return_hydra_config=True)
         OmegaConf.set_struct(composed, False)
         _refuse_sweep(line, dict(composed.pop("hydra").sweeper.params or {}))

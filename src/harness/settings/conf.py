@@ -110,4 +110,3 @@ def assigned(override: str) -> tuple[str, str]:
     """Name and value of an override in Hydra's syntax; the value is empty where it has none."""
     name, _, value = override.lstrip("+~").partition("=")
     return name, value
-

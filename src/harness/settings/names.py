@@ -30,6 +30,8 @@ def refuse(verb: Verb, overrides: Sequence[str]) -> None:
         elif name in ("experiment", *(each.name for each in conf.choices())):
             if not verb.takes(name, ""):
                 raise _not_taken(verb, name, known)
+            if override not in verb.fixed and any(assigned(each)[0] == name for each in verb.fixed):
+                raise SettingError(f"{verb.name}.py does not run with {override}", legal=", ".join(verb.fixed))
             _option(verb, override, name, value)
         elif name not in known:
             raise _unknown(verb, name, value, programs, modes, known)

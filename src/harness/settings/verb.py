@@ -29,7 +29,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Own:
-    """A word that belongs to one verb and is no setting of conf/: `name=VALUE`, or the bare name where VALUE is empty."""
+    """A word of one verb that is no setting of conf/: `name=VALUE`, or the bare name where VALUE is empty."""
 
     name: str
     value: str
@@ -55,6 +55,7 @@ class Verb:
             with.
         fixed: settings that it always has, before those that are typed.
         sweeps: whether it takes -m.
+        composes: whether its settings are composed with Hydra, and can be printed.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Verb:
     settings: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     sweeps: bool = False
+    composes: bool = True
 
     @property
     def command(self) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from harness.contract import bundle, identity, plan
 from harness.contract.job_folder import JobFolder
-from tests.contract.test_plan import PLACEMENT, PROVENANCE
+from tests.support.plans import PLACEMENT, PROVENANCE
 from tests.fakes.fork_server import Forge
 from tests.support import small_data
 

@@ -17,7 +17,7 @@ function style(dark) {
 
 function layout(look, more) {
   const axis = { gridcolor: look.line, linecolor: look.line, zerolinecolor: look.line, tickcolor: look.line, automargin: false };
-  return { font: { family: "system-ui, DejaVu Sans, sans-serif", size: 12, color: look.ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 56, r: 14, t: 12, b: 44 },
+  return { font: { family: "system-ui, DejaVu Sans, sans-serif", size: 12, color: look.ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 66, r: 14, t: 12, b: 44 },
     hoverlabel: { bgcolor: look.ground, bordercolor: look.line, font: { color: look.ink }, align: "left" }, hovermode: "closest", showlegend: false, uirevision: "kept", ...more, xaxis: { ...axis, ...more.xaxis }, yaxis: { ...axis, ...more.yaxis } };
 }
 
@@ -91,8 +91,9 @@ function drawCurves({ data, view, goal, units, highlighted, look, width }) {
       hovertemplate: `${plain(unit.label)}<br>${plain(words(column))} ${hovered(metric, "y")}, epoch %{x}<extra></extra>` });
   }
   const last = Math.max(1, ...units.filter(drawnOf).slice(0, CURVES).flatMap((unit) => unit.rows.map((row) => data.curves[row]?.epoch.at(-1) ?? 0)));
-  const both = wanted.length > 1 ? "solid: validation, dotted: training; " : "";
-  note("n-curves", traces.length ? `${both}${rest.length ? `grey: ${rest.length > grey.length ? `${grey.length} of the ${rest.length} others` : `${rest.length} others`}` : ""}${view.grouped ? "; band: ± 1 sd" : ""}`.replace("; ;", ";") : "");
+  const others = rest.length > grey.length ? `${grey.length} of the ${rest.length} others` : `${rest.length} others`;
+  const notes = [wanted.length > 1 ? "solid: validation, dotted: training" : words(wanted[0] ?? ""), rest.length ? `grey: ${others}` : "", view.grouped ? "band: ± 1 sd" : ""];
+  note("n-curves", traces.length ? notes.filter(Boolean).join("; ") : "");
   return put("curves", traces, layout(look, { xaxis: { title: { text: "epoch", standoff: 6 }, tickformat: "d", ...(last <= 8 ? { dtick: 1 } : {}) }, uirevision: wanted.join(), yaxis: axisFor(metric, view.curve || goal.metric.name, extent(traces.flatMap((trace) => trace.y))) }), width);
 }
 
@@ -112,15 +113,13 @@ function drawBars({ data, view, goal, units, look, width }) {
     hovertext: kept.map((unit, i) => `${hover(data, unit)}<br>${plain(`${words(score)} ${formatted(metric, values[i])}`)}`), hovertemplate: "%{hovertext}<extra></extra>" }] : [];
   const names = kept.map((unit) => label(data, view, unit));
   const order = known.length > kept.length ? `the first ${kept.length} of ${known.length} in the table's order` : "in the table's order";
-  note("n-bars", kept.length ? `on the test set${metric.unit && !metric.share ? `, in ${metric.unit}` : ""}, ${metric.better} is better; ${order}${cut ? `; ${cut} cut (…)` : ""}${view.grouped ? "; whisker: ± 1 sd" : ""}${kept.some((unit) => data.value("sample", unit.rows[0])) ? "; hatched: sample data" : ""}` : "");
+  note("n-bars", kept.length ? `on the test set${metric.unit && !metric.share ? ` (${metric.unit})` : ""}; ${metric.better} is better; ${order}${cut ? `; ${cut} cut (…)` : ""}${view.grouped ? "; whisker: ± 1 sd" : ""}${kept.some((unit) => data.value("sample", unit.rows[0])) ? "; hatched: sample data" : ""}` : "");
   return put("bars", traces, layout(look, { yaxis: { tickvals: at, ticktext: names.map(plain), showgrid: false, tickfont: { size: 11 }, range: [-0.6, Math.max(kept.length, 5) - 0.4], fixedrange: true },
     xaxis: { range: metric.share ? [0, Math.min(1.02, Math.max(most, 0.01) * 1.05)] : [least * 1.05, most * 1.05 || (least ? 0 : 1)], fixedrange: true, ...(metric.share ? { tickformat: ".3~%" } : {}) }, margin: { l: Math.min(250, 14 + 6.3 * Math.max(...names.map((name) => name.length), 1)), r: 14, t: 4, b: 30 } }), width);
 }
 
 function axesOf(data, view) {
-  const goal = goalOf(data, view), { name } = goal.metric;
-  if (!data.measured.has(name)) data.measured.set(name, varying(data, Array.from({ length: data.count }, (_, row) => row).filter((row) => measures(data, goal, row))));
-  const settings = data.measured.get(name).filter((each) => !(view.grouped && each === "seed"));
+  const goal = goalOf(data, view), settings = settingsFor(data, view, goal);
   const useful = [...settings.filter((name) => name !== "seed"), ...settings.filter((name) => name === "seed")].slice(0, AXES - 1);
   return [...useful, goal.score].filter((each) => data.columns.has(each)).map((each) => axisOf(data, each));
 }

@@ -14,8 +14,8 @@ function make(tag, text, more = {}) {
 function tableColumns(data, view) {
   const known = (name) => data.columns.get(name)?.values.some((value) => value !== null);
   if (view.all) return [...data.columns.keys()].filter((name) => name !== "run" && name !== "replayed");
-  const { score, validation, train } = goalOf(data, view), results = [score, validation, train].filter(known).slice(0, 2);
-  return [...results, ...(data.mixed ? ["program"] : []), ...data.varying.filter((name) => !(view.grouped && name === "seed")), ...LAST.filter(known)];
+  const goal = goalOf(data, view), results = [goal.score, goal.validation, goal.train].filter(known).slice(0, 2);
+  return [...results, ...(data.mixed ? ["program"] : []), ...settingsFor(data, view, goal), ...LAST.filter(known)];
 }
 
 function cell(data, unit, name) {
@@ -39,7 +39,7 @@ function fillTable({ data, view, units }, all) {
   const names = tableColumns(data, view), order = orderOf(data, view), table = document.querySelector("#table table");
   const head = make("tr");
   head.append(make("td", "", { "aria-hidden": "true" }));
-  for (const name of ["run", ...names]) {
+  for (const name of ["run", ...names].filter((each) => data.columns.has(each))) {
     const number = data.columns.get(name).kind === "number", sorted = order.name === name, metric = metricOf(data, name);
     const th = make("th", undefined, { scope: "col", class: number ? "number" : undefined, "aria-sort": sorted ? (order.down ? "descending" : "ascending") : "none" });
     th.append(make("button", `${name === "run" && view.grouped ? "experiment" : name}${sorted ? (order.down ? " ↓" : " ↑") : ""}`, { type: "button", "data-sort": name }));

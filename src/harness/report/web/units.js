@@ -26,9 +26,16 @@ function varying(data, rows) {
   return [...data.columns.values()].filter((column) => column.config && several(column)).map((column) => column.name);
 }
 
-// Initials, or first letters, where these tell the names apart.
+// The same of the runs that have a number of the metric.
+function settingsFor(data, view, goal) {
+  const { name } = goal.metric;
+  if (!data.measured.has(name)) data.measured.set(name, varying(data, Array.from({ length: data.count }, (_, row) => row).filter((row) => measures(data, goal, row))));
+  return data.measured.get(name).filter((each) => !(view.grouped && each === "seed"));
+}
+
+// Initials, or first letters of a long word, where these tell the names apart.
 function abbreviations(names) {
-  const brief = (name) => { const parts = name.split(/[_.]/).filter(Boolean); return parts.length > 1 ? parts.map((part) => part[0]).join("") : name.slice(0, 3); };
+  const brief = (name) => { const parts = name.split(/[_.]/).filter(Boolean); return parts.length > 1 ? parts.map((part) => part[0]).join("") : name.length > 5 ? name.slice(0, 3) : name; };
   const all = names.map(brief);
   return new Map(names.map((name, i) => [name, all.filter((each) => each === all[i]).length > 1 ? name : all[i]]));
 }
@@ -115,6 +122,7 @@ function spread(data, unit, name) {
 
 function deviation(known) {
   if (known.length < 2) return null;
+  if (known.every((value) => value === known[0])) return 0; // not what rounding makes of it
   const middle = known.reduce((a, b) => a + b, 0) / known.length;
   return Math.sqrt(known.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (known.length - 1));
 }
@@ -145,8 +153,8 @@ const settingsOf = (data, view, unit) => data.varying.filter((name) => !(view.gr
 
 function label(data, view, unit) {
   const first = unit.rows[0], names = settingsOf(data, view, unit), program = data.mixed ? [data.value("program", first)] : [];
-  for (const short of [(name) => name, (name) => data.short.get(name)]) {
-    const said = [...program, ...names.map((name) => `${short(name)} ${shown(data.value(name, first))}`)].join(" · ");
+  for (const briefly of names.length > 2 ? [true] : [false, true]) {
+    const said = [...program, ...names.map((name) => `${briefly ? data.short.get(name) : name} ${shown(data.value(name, first))}`)].join(" · ");
     if (names.length && said.length <= LABEL) return said;
   }
   if (view.grouped) return `group ${unit.key}`;

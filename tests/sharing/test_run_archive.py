@@ -1,0 +1,110 @@
+"""A run as one file, described by the run itself, and found again by its name."""
+
+import dataclasses
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from harness.contract import plan
+from harness.contract.errors import NotReady
+from harness.runs import stored
+from harness.settings.project import ROOT
+from harness.sharing import find, run_archive
+from tests.support.records import BIGRAMS, FOREST, completed, plan_of, stage
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of a program that this project does not have, with a model and two plots."""
+    planned = plan_of(FOREST)
+    folder = stage(tmp_path / "runs", planned, completed(planned, 12.5))
+    folder.model(planned).write_bytes(b"PK\x03\x04\0")
+    for name in ("learning_curve.svg", "trees.png", "notes.md"):
+        (folder.path / name).write_bytes(name.encode())
+    (folder.checkpoints / "picture.png").write_bytes(b"")
+    return stored.read(folder)
+
+
+def packed(run, model=True):
+    content = run_archive.pack(run, ROOT, model, "")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return content, {name: archive.read(name) for name in archive.namelist()}
+
+
+def described(files):
+    graph = json.loads(files["ro-crate-metadata.json"])["@graph"]
+    return {each["@id"]: each for each in graph}
+
+
+def test_an_archive_holds_the_programs_model_and_every_plot(run):
+    content, files = packed(run)
+    plots = {"learning_curve.svg", "trees.png"}
+    assert {"plan.json", "record.json", "metrics.csv", "forest.bin", *plots} <= set(files)
+    assert not {"notes.md", "checkpoints/picture.png", "picture.png"} & set(files)
+    assert packed(run)[0] == content
+    assert "forest.bin" not in packed(run, model=False)[1]
+
+
+def test_its_description_speaks_of_what_was_trained(run):
+    entities = described(packed(run)[1])
+    assert entities["./"]["description"].startswith("10 trees trained on cifar-10, test error 12.5 %; ")
+    assert entities["metrics.csv"]["description"] == "Training and validation error after each epoch"
+    assert entities["forest.bin"]["encodingFormat"] == "application/zip"
+    results = {each["@id"] for each in entities["#run"]["result"]}
+    assert results == {"record.json", "metrics.csv", "forest.bin", "learning_curve.svg", "trees.png"}
+
+
+def test_an_archive_gives_the_run_back(run, tmp_path):
+    path = tmp_path / "run.zip"
+    path.write_bytes(packed(run)[0])
+    (tmp_path / "scratch").mkdir()
+    again = find.find(tmp_path / "none", str(path), tmp_path / "scratch")
+    assert (again.plan, again.record, again.epochs) == (run.plan, run.record, run.epochs)
+    assert again.model.read_bytes() == b"PK\x03\x04\0"
+
+
+def test_a_plan_that_was_edited_is_refused_whatever_its_schema(run, tmp_path):
+    edited = plan.to_json(run.plan)
+    edited["experiment"]["config"]["seed"] = 7
+    run.folder.plan.write_text(json.dumps(edited))
+    with pytest.raises(NotReady, match="its plan was changed"):
+        find.find(tmp_path / "runs", run.run_id, tmp_path)
+    first = Path(__file__).parents[1] / "runs"
+    old = dict(json.loads((first / "schema1_plan.json").read_text()))
+    for seed, fits in ((0, True), (7, False)):
+        old["experiment"]["config"]["seed"] = seed
+        (tmp_path / "plan.json").write_text(json.dumps(old))
+        (scratch := tmp_path / str(seed)).mkdir()
+        if fits:
+            assert find.find(tmp_path / "none", str(tmp_path / "plan.json"), scratch).plan.schema == 1
+        else:
+            with pytest.raises(NotReady, match="its plan was changed"):
+                find.find(tmp_path / "none", str(tmp_path / "plan.json"), scratch)
+
+
+def test_a_plan_alone_gets_the_record_of_its_experiment(run, tmp_path):
+    other = plan_of(BIGRAMS, program="another", minutes=5)
+    stage(tmp_path / "runs", other, completed(other, 80.0))
+    alone = tmp_path / "alone.json"
+    alone.write_text(plan.dumps(dataclasses.replace(run.plan, run_id="20260909T000000Z-x")))
+    (tmp_path / "scratch").mkdir()
+    assert find.find(tmp_path / "runs", str(alone), tmp_path / "scratch").record == run.record
+
+
+def test_an_archive_of_schema_1_is_read_and_exported_again(tmp_path):
+    named = os.environ.get("LEGACY_DIR")
+    if not named:
+        pytest.skip("LEGACY_DIR names no folder with run-schema-1.zip")
+    (tmp_path / "scratch").mkdir()
+    old = find.find(tmp_path, str(Path(named) / "run-schema-1.zip"), tmp_path / "scratch")
+    assert old.record is not None and old.record.value("test") == pytest.approx(0.3698, abs=1e-4)
+    assert len(old.epochs) == 2
+    files = packed(old)[1]
+    assert {"model.keras", "worst_images.png", "learning_curve.png"} <= set(files)
+    assert files["plan.json"] == old.folder.plan.read_bytes()
+    description = described(files)["./"]["description"]
+    assert description.startswith("ResNet-8 v1 trained on sample-digits, test accuracy 0.3698; ")
