@@ -103,8 +103,10 @@ def test_the_lock_that_dvc_writes_is_no_change(clone):
 @pytest.mark.parametrize(
     "name",
     [
-        b"src/:(top)x", b"src/:!x", b"src/*", b"src/[a]", b"src/-rf", b"src/two\nlines", b'src/quo"te', b"src/back\\slash",
-        b"src/not utf8 \xff", b"src/ends in a space ", b"src/tab\there", "src/é".encode(), "src/日本".encode(), b"src/a b/c d",
+        b"src/:(top)x", b"src/:!x", b"src/*", b"src/[a]", b"src/-rf", b"src/two\nlines", b'src/quo"te',
+        b"src/back\\slash",
+        b"src/not utf8 \xff", b"src/ends in a space ", b"src/tab\there", "src/é".encode(), "src/日本".encode(),
+        b"src/a b/c d",
         b":(exclude,literal,top)conf", b"--cached", b"src/.gitattributes", b"conf/\x1b[2J",
     ],
 )  # fmt: skip
@@ -129,8 +131,10 @@ def test_a_file_of_any_name_is_carried_or_named_and_changes_nothing_else(clone, 
 @pytest.mark.parametrize(
     ("section", "value"),
     [
-        ("diff.context", "0"), ("diff.interHunkContext", "50"), ("diff.noprefix", "true"), ("diff.mnemonicPrefix", "true"),
-        ("diff.orderFile", "gone"), ("diff.external", "false"), ("diff.renames", "copies"), ("diff.algorithm", "patience"),
+        ("diff.context", "0"), ("diff.interHunkContext", "50"), ("diff.noprefix", "true"),
+        ("diff.mnemonicPrefix", "true"),
+        ("diff.orderFile", "gone"), ("diff.external", "false"), ("diff.renames", "copies"), ("diff.algorithm",
+        "patience"),
         ("diff.suppressBlankEmpty", "true"), ("diff.relative", "true"), ("diff.ignoreSubmodules", "all"),
         ("diff.wordRegex", "."), ("diff.submodule", "diff"), ("color.ui", "always"), ("color.diff", "always"),
         ("core.quotePath", "true"), ("core.abbrev", "4"), ("core.pager", "false"), ("core.untrackedCache", "true"),
@@ -522,7 +526,7 @@ def in_child(clone, uid: int | None) -> tuple[bool | None, list[str], list[str]]
         finally:
             os._exit(0)
     os.close(writer)
-    with open(reader, "rb") as answer:
+    with os.fdopen(reader, "rb") as answer:
         content = answer.read()
     os.waitpid(child, 0)
     return tuple(json.loads(content))

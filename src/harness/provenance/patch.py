@@ -125,10 +125,10 @@ def _secret(parts: Mapping[Entry, bytes], contents: Mapping[bytes, bytes]) -> di
         old, new = contents.get(entry.old, b""), contents.get(entry.new, b"")
         head, binary, _ = part.partition(b"\nGIT binary patch\n")
         if binary:
-            kinds = {*scan.findings(head), *scan.findings(old), *scan.findings(new)}
+            kinds = {kind for each in (head, old, new) for kind in scan.findings(each, entry.path)}
         else:
             lines = b"\n".join(row[1:] if row[:1] in (b"+", b"-", b" ") else row for row in part.split(b"\n"))
-            kinds = {*scan.findings(lines), *scan.blocks(old), *scan.blocks(new)}
+            kinds = {*scan.findings(lines, entry.path), *scan.blocks(old), *scan.blocks(new)}
         if kinds:
             withheld[entry.path] = f"its change holds a secret: {', '.join(sorted(kinds))}"
     return withheld
@@ -152,4 +152,4 @@ def _named(withheld: Mapping[str, str]) -> tuple[str, ...]:
 
 def _name(path: str) -> str:
     raw = os.fsencode(path)
-    return "a file" if scan.findings(raw) else words(raw)
+    return "a file" if scan.findings(raw, ".py") else words(raw)

@@ -19,10 +19,10 @@ FILE = re.compile(
     r"|\.htpasswd|\.boto|\.s3cfg|\.dockercfg|\.dockerconfigjson|\.terraformrc|\.vault-token|\.comet\.config|comet\.ini"
     r"|pip\.conf|kaggle\.json|kubeconfig.*|.*\.kubeconfig|\.?htpasswd|service[-_]?account.*\.json|client_secret.*\.json"
     r"|application_default_credentials\.json|accesskeys\.csv|.*_accesskeys\.csv"
-    r"|(.*[-_.])?(credentials?|secrets?|passwords?|passwd|tokens?|api[-_]?keys?)"
+    r"|(.*[-_.])?(credentials?|secrets?|passwords?|passwd|token|api[-_]?keys?)"
     r"(\.(json|csv|ya?ml|ini|toml|txt|xml|db|cfg|conf|properties|enc|bak|old|orig))?"
     r"|.*\.(pem|key|p8|p12|pfx|jks|keystore|kdbx?|ppk|asc|gpg|pgp|ovpn|tfstate(\.backup)?|tfvars|mobileprovision)"
-    r"|id_[a-z0-9]+(_.*|-.*|\.(?!pub$|py$).*)?|.*_(rsa|dsa|ecdsa|ed25519)"
+    r"|id_[a-z0-9]+|id_(rsa|dsa|ecdsa|ed25519)[-_.](?!pub$).*|.*_(rsa|dsa|ecdsa|ed25519)"
     r")$"
     r"|(^|/)(\.aws|\.ssh|\.gnupg|\.azure|\.kaggle|\.kube|\.docker|\.config/gcloud|\.config/gh)/",
     re.IGNORECASE,
@@ -112,6 +112,25 @@ KNOWN = (
         S + r"(?:r8_|gsk_|xai-|pplx-|lsv2_(?:pt|sk)_|nvapi-)[\w-]{30,}",
     ),
     _rule("JFrog token", "akcp", S + r"AKCp[A-Za-z0-9]{60,}"),
+    _rule("Firebase or Facebook key", "apa91b eaa", r"APA91b[\w-]{60,}|" + S + r"EAA[A-Za-z0-9]{60,}"),
+    _rule("Mapbox token", "k.eyj", S + r"[ps]k\.eyJ[\w-]{20,}\.[\w-]{10,}"),
+    _rule(
+        "Tailscale, Brevo or 1Password key",
+        "tskey- xkeysib- ops_eyj",
+        r"tskey-[a-z]+-\w{10,}|xkeysib-\w{30,}|ops_eyJ\w{40,}",
+    ),
+    _rule("Alibaba or Tencent key", "ltai akid", S + r"(?:LTAI|AKID)[A-Za-z0-9]{12,36}" + E),
+    _rule(
+        "NuGet, Prefect or Clojars key",
+        "oy2 pnu_ pnb_ clojars_",
+        S + r"(?:oy2[a-z0-9]{43}|pn[ub]_\w{30,}|CLOJARS_\w{50,})",
+    ),
+    _rule("CI token", "ccipat_ bkua_ cfpat-", S + r"(?:CCIPAT_|bkua_|CFPAT-)[\w-]{30,}"),
+    _rule(
+        "address of a hook",
+        "webhookb2/ hooks.zapier.com",
+        r"webhookb2/[\w@-]{20,}|hooks\.zapier\.com/hooks/catch/\d+/\w+",
+    ),
     _rule("password hash", "$", r"\$(?:apr1|1|5|6|2[aby]|argon2id?|y)\$[\w./$,=+-]{20,}"),
     _rule(
         "authorization",

@@ -18,14 +18,16 @@ ALLOWED = b"pragma: allowlist secret"
 OWN = "value of your environment or credentials"
 ASSIGNED = "password or key"
 WORDS = (
-    rb"passw(?:or)?d|passphrase|pass(?![a-z])|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key"
-    rb"|credentials?"
+    rb"passw(?:or)?d|passphrase|(?<!com)(?<!by)pass(?![a-z])|pwd|secret|token(?!i[sz])|credentials?|cookie|session[_-]?id"
+    rb"|(?:api|access|auth|private|encryption|signing|master|account|storage|deploy|client|consumer|license|fernet)[_-]?key"
 )
 ASSIGNMENT = re.compile(
-    rb"(?i)(?P<name>(?:" + WORDS + rb")[\w.-]{0,40})[\"']?\]?[ \t]*(?::=|=>|[:=])[ \t]*"
-    rb"(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,200})(?P=quote)|(?P<plain>[^\s\"'#;,]{6,200})(?=[\s;,#]|$))"
+    rb"(?i)(?P<name>(?:" + WORDS + rb")[\w.-]{0,40})[\"']?\]?[ \t]*(?::=|=>|[:=]|>|(?<=[_a-z]key)[ \t])[ \t]*"
+    rb"(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,200})(?P=quote)|(?P<plain>[^\s\"'#;,<]{6,200})(?=[\s;,#<]|$))"
 )
-ASSIGNED_ANCHORS = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential")
+ASSIGNED_ANCHORS = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"cookie", b"session")
+# Where `password = name` is an expression or prose; elsewhere a bare word is the password itself.
+CODE = re.compile(r"\.(pyx?|pyi|ipynb|[jt]sx?|[ch](pp|xx)?|cu|go|rs|java|rb|sql|md|rst|tex|html?|css)$", re.IGNORECASE)
 # What stands in the place of a secret, or only names one.
 PLACEHOLDER = re.compile(
     rb"(?i)^(?:[x*._-]+|.*(?:example|placeholder|changeme|change-me|redacted|dummy|your[-_ ]).*|<.*>|\$.*|%.*%|\{.*\}"
@@ -35,14 +37,18 @@ PLACEHOLDER = re.compile(
 SETTING = re.compile(r"\$\{\s*oc\.env\s*:\s*([^,}\s]+)")
 
 
-def findings(content: bytes) -> list[str]:
-    """The kinds of secrets in a content; the values themselves are not told."""
+def findings(content: bytes, name: str = "") -> list[str]:
+    """The kinds of secrets in the content of a file of that name; the values themselves are not told."""
+    return sorted(_kinds(_readable(content), not CODE.search(name)))
+
+
+def _readable(content: bytes) -> bytes:
+    """The lines that are not let through, in one byte for each letter where they are UTF-16, as of tools of Windows."""
+    if content.count(0) * 4 > len(content):
+        content = content.replace(b"\0", b"")
     if ALLOWED in content:
         content = b"\n".join(line for line in content.split(b"\n") if ALLOWED not in line)
-    kinds = _kinds(content)
-    if content.count(0) * 4 > len(content):  # UTF-16, as tools of Windows write it
-        kinds |= _kinds(content.replace(b"\0", b""))
-    return sorted(kinds)
+    return content
 
 
 def blocks(content: bytes) -> list[str]:
@@ -50,10 +56,12 @@ def blocks(content: bytes) -> list[str]:
     return sorted({rule.kind for rule in KNOWN if rule.block and rule.pattern.search(content)})
 
 
-def _kinds(content: bytes) -> set[str]:
+def _kinds(content: bytes, bare: bool) -> set[str]:
     lower = content.lower()
     kinds = {rule.kind for rule in (*KNOWN, *GENERAL, *FORMS) if rule.possible(lower) and _found(rule, content)}
-    if any(anchor in lower for anchor in ASSIGNED_ANCHORS) and any(map(_assigned, ASSIGNMENT.finditer(content))):
+    if any(anchor in lower for anchor in ASSIGNED_ANCHORS) and any(
+        _assigned(match, bare) for match in ASSIGNMENT.finditer(content)
+    ):
         kinds.add(ASSIGNED)
     if any(form in content for secret in secrets() for form in forms(secret)):
         kinds.add(OWN)
@@ -71,7 +79,7 @@ def _holds(rule: Rule, match: re.Match[bytes]) -> bool:
     return secret is None or not PLACEHOLDER.match(secret)
 
 
-def _assigned(match: re.Match[bytes]) -> bool:
+def _assigned(match: re.Match[bytes], bare: bool) -> bool:
     """Whether a value beside such a name looks like a secret: no expression, type, path or word to replace."""
     value = match["quoted"] or match["plain"]
     if PLACEHOLDER.match(value) or b" " in value or value.lower() == match["name"].lower():
@@ -83,6 +91,8 @@ def _assigned(match: re.Match[bytes]) -> bool:
         return (mixed or speaks or len(value) >= 16) and entropy(value) >= 2.3
     plain_word = re.fullmatch(rb"[A-Za-z_][\w.]*", value) is not None  # in code, a variable
     if plain_word and not digits:
+        if bare and speaks:
+            return value.lower() not in (b"string", b"required", b"optional", b"prompt")
         return len(value) >= 24 and b"_" not in value and b"." not in value and entropy(value) >= 3.5
     return (mixed or (len(value) >= 16 and bool(digits))) and entropy(value) >= 2.8
 
@@ -98,7 +108,7 @@ def named(path: bytes) -> str | None:
     text = words(path)
     if patterns.FILE.search(text):
         return "its name is that of a file with secrets"
-    return "its name holds a secret" if _kinds(path) else None
+    return "its name holds a secret" if _kinds(path, False) else None
 
 
 def refuse(name: str, value: str) -> None:
@@ -114,7 +124,7 @@ def refuse(name: str, value: str) -> None:
     kinds |= {f"${variable}" for variable in SETTING.findall(value) if patterns.NAME.search(variable)}
     if kinds:
         what = f"{name} holds a secret ({', '.join(sorted(kinds))}), and settings are recorded"
-        raise SettingError(what, legal="values without one; credentials stand in the environment or ~/.netrc")
+        raise SettingError(what, legal="values without one: credentials stand in the environment")
 
 
 def refuse_files(files: Mapping[str, bytes]) -> None:
@@ -123,15 +133,17 @@ def refuse_files(files: Mapping[str, bytes]) -> None:
     Raises:
         NotReady: one does; the message names file and kind.
     """
+    names = {name: name.encode("utf-8", "surrogateescape") for name in files}
+    everything = b"\n".join((*names.values(), *map(_readable, files.values())))  # one scan, as good as always clean
+    if not (any(map(patterns.FILE.search, names)) or _kinds(everything, True)):
+        return
     for name, content in files.items():
-        reason = named(name.encode("utf-8", "surrogateescape"))
-        kinds = [reason] if reason else findings(content)
+        reason = named(names[name])
+        kinds = [reason] if reason else findings(content, name)
         if kinds:
+            shown = "a file" if _kinds(names[name], False) else name
+            why = reason or f"it holds a secret ({', '.join(kinds)})"
             raise NotReady(
-                f"{name} would travel with the run, and {_holding(kinds, bool(reason))}",
-                legal="a secret stands in the environment; a line that holds none ends in `# pragma: allowlist secret`",
+                f"{shown} would travel with the run, and {why}",
+                legal="secrets stand in the environment; a line without one may end in `# pragma: allowlist secret`",
             )
-
-
-def _holding(kinds: list[str], by_name: bool) -> str:
-    return kinds[0] if by_name else f"holds a secret ({', '.join(kinds)})"
