@@ -4,7 +4,8 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test check figures lock upgrade image push-image base-image venv torch crate clean
+.PHONY: help train repro-check retrain-check test coverage check figures lock upgrade image push-image base-image venv torch
+.PHONY: crate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +13,8 @@ help:
 	@echo "make repro-check  the last run again, and whether it came to the same; ARGS as src/replay.py takes them"
 	@echo "make retrain-check  whether the model of new data beats the old one, on both test sets, and how sure that is"
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
-	@echo "make check        style and types"
+	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
+	@echo "make check        style, types, locks and import rules"
 	@echo "make figures      the tables and pictures of README and docs; make figures ARGS=\"tune\" measures that one anew"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
@@ -35,12 +37,20 @@ retrain-check: .venv/installed
 test: .venv/installed crate
 	@$(IN_VENV) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# The table comes last, also after failed tests, whose exit status is kept.
+coverage: .venv/installed crate
+	@rm -rf .coverage_cache
+	@$(IN_VENV) coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS); status=$$?; \
+		$(IN_VENV) python tools/coverage_table.py && exit $$status
+
 check: .venv/installed
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy --strict src
 	@$(IN_VENV) mypy --cache-dir .mypy_cache/scripts tests tools benchmarks
 	@$(IN_VENV) python tools/lock.py --check
+	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then \
+		$(IN_VENV) PYTHONPATH=src lint-imports --cache-dir .import_linter_cache; fi
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)
@@ -82,6 +92,6 @@ base-image:
 	@sh tools/base_image.sh
 
 clean:
-	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .coverage_cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . \( -name .git -o -name .dvc -o -path ./.venv -o -path ./data -o -path ./runs \) -prune \
 		-o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,10 +25,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
+from harness.launch import engine  # noqa: E402
 from tests.fakes.sagemaker.server import Aws  # noqa: E402
 from tests.support.cloud import AWAY, project  # noqa: E402
-
-from harness.launch import engine  # noqa: E402
 
 BARE = """
 import sys

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from harness.contract import metrics, plan, record
+from harness.contract import metrics, plan, record, serial
 from harness.contract.metrics import Metric
 from harness.runs.run_folder import RunFolder
 
@@ -84,7 +84,7 @@ def one(
     run.metrics.write_text(metrics.table(("epoch", *curve), [(1, *curve.values())]))
     if status:
         results = record.Results(numbers, 100, (), ()) if numbers and status == "completed" else None
-        run.record.write_text(plan.dumps(record.of(run.planned(), status=status, results=results)))
+        run.record.write_text(serial.dumps(record.of(run.planned(), status=status, results=results)))
     return run
 
 
@@ -105,7 +105,7 @@ def _plan(
     planned = plan.make(experiment, description, place, origin, now)
     run = RunFolder(runs / planned.run_id)
     run.path.mkdir(parents=True)
-    run.plan.write_text(plan.dumps(planned))
+    run.plan.write_text(serial.dumps(planned))
     return run
 
 
@@ -149,5 +149,5 @@ def _one(runs: Path, number: int, epochs: int, chance: random.Random, kind: Kind
         bill = record.Bill("job", "us-east-1", "Completed", 1, billed, billed, 0.6, round(billed * 1.4 / 3600, 4))
     evidence = {"status": status, "results": results, "bill": bill, "seconds": {"train": done * seconds}}
     evidence |= {"reason": None if status == "completed" else f"{status} by the generator", "weights": f"{number:064x}"}
-    run.record.write_text(plan.dumps(record.of(run.planned(), **evidence)))
+    run.record.write_text(serial.dumps(record.of(run.planned(), **evidence)))
     return run

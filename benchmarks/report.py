@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from benchmarks import generated_runs  # noqa: E402
-
 from harness.report import gather, page  # noqa: E402
 
 GENERATED, REAL, OPENED, FILTERED = 1000, 10, 5, 10

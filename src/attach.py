@@ -7,6 +7,7 @@ import sys
 import time
 
 from harness import console
+from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
@@ -34,18 +35,20 @@ def attach(line: CommandLine) -> int:
     """Follow the job of the run that is named."""
     settings = compose.one(line)
     from harness.cloud import runner
+    from harness.data import pins
     from harness.finish import conclude, summary
     from harness.runs import run_folder
 
-    started = time.monotonic()
+    since = time.monotonic()
     run = run_folder.named(ROOT / settings.runs_folder, line.names[0])
     planned, job = run.planned(), runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
+    dataset = ROOT / pins.pinned(ROOT, settings.data.pin).folder
     summary.announce(planned, run)
-    return conclude.conclude(job, run, planned, ROOT / "data", comet, None, started)
+    return conclude.conclude(conclude.Started(job, run, planned, dataset, comet, since))
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: attach(command_line.read(VERB))))
+    sys.exit(console.main(lambda: attach(command_line.read(VERB, program_of))))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness import console
 from harness.contract.errors import RunFailed, SettingError
+from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
@@ -59,4 +60,4 @@ def evaluate(line: CommandLine) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: evaluate(command_line.read(VERB))))
+    sys.exit(console.main(lambda: evaluate(command_line.read(VERB, program_of))))

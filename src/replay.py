@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness import console
 from harness.contract.rules import one_of
+from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
@@ -45,24 +46,21 @@ def replay(line: CommandLine) -> int:
     """Find the baseline, restore what it names, run it, judge."""
     settings = compose.one(line)
     from harness.evidence import baseline
-    from harness.finish import conclude, summary
+    from harness.finish import conclude
     from harness.planning import replay
     from harness.sharing import find
 
     here = {f"{name}={value}" for name, value in line.own.items() if value is not None}
-    started, runs = time.monotonic(), ROOT / settings.runs_folder
+    since, runs = time.monotonic(), ROOT / settings.runs_folder
     with tempfile.TemporaryDirectory() as scratch:
-        found = find.find(runs, line.names[0], Path(scratch))
-        made, changed = replay.make(found, here, settings, console.say)
+        original = find.find(runs, line.names[0], Path(scratch))
+        drafted, changed = replay.make(original, here, settings, console.say)
         if settings.dry_run:
-            console.say(str(made))
+            console.say(str(drafted))
             return 0
-        runner = made.prepare()
-        run = made.stage()
-        baseline.keep(run, found, changed)
-    summary.announce(made.plan, run)
-    return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, None, started)
+        started = conclude.start(drafted, settings, since, lambda run: baseline.keep(run, original, changed))
+    return conclude.conclude(started)
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: replay(command_line.read(VERB))))
+    sys.exit(console.main(lambda: replay(command_line.read(VERB, program_of))))

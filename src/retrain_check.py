@@ -6,6 +6,7 @@ Each claim comes with its uncertainty: that of the test set, and that of another
 import sys
 
 from harness import console
+from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
@@ -46,4 +47,4 @@ def check(line: CommandLine) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: check(command_line.read(VERB))))
+    sys.exit(console.main(lambda: check(command_line.read(VERB, program_of))))

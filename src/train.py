@@ -4,8 +4,8 @@ import sys
 import time
 
 from harness import console
+from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
-from harness.settings.project import ROOT
 from harness.settings.schema import Config
 from harness.settings.sweeps import Job, Search
 from harness.settings.verb import Verb
@@ -38,19 +38,15 @@ VERB = Verb(
 def train(settings: Config) -> int:
     """Obtain the data, plan, stage, run, record."""
     # Imported here, since a mistake on the command line should not wait for them.
-    from harness.finish import conclude, summary
+    from harness.finish import conclude
     from harness.planning import draft
 
-    started = time.monotonic()
-    made = draft.make(settings, console.say)
+    since = time.monotonic()
+    drafted = draft.make(settings, console.say)
     if settings.dry_run:
-        console.say(str(made))
+        console.say(str(drafted))
         return 0
-    runner = made.prepare()
-    run = made.stage()
-    summary.announce(made.plan, run)
-    target = ROOT / settings.publish if settings.publish else None
-    return conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, target, started)
+    return conclude.conclude(conclude.start(drafted, settings, since))
 
 
 def grid(jobs: list[Job]) -> list[int]:
@@ -68,4 +64,4 @@ def search(request: Search) -> list[int]:
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: compose.run(command_line.read(VERB), train, grid, search)))
+    sys.exit(console.main(lambda: compose.run(command_line.read(VERB, program_of), train, grid, search)))

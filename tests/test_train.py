@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import bundle, plan
+from harness.contract import bundle, plan, serial
 from programs.cifar10.host import published
 from tests.support.projects import PLANTED, SMALL, make_project, record_of, runs, type_in
 
@@ -53,7 +53,7 @@ def test_the_last_lines_name_what_was_trained_on_what_and_where(trained):
 def test_the_record_holds_the_plan_and_the_evidence(trained):
     _, run = trained
     found = record_of(run)
-    planned = plan.from_json(plan.RunPlan, json.loads((run / "plan.json").read_text()))
+    planned = serial.from_json(plan.RunPlan, json.loads((run / "plan.json").read_text()))
     assert (found.status, found.reason, found.exit_code) == ("completed", None, 0)
     assert (found.experiment, found.placement, found.provenance) == (
         planned.experiment,

@@ -219,9 +219,9 @@ TABLES: dict[str, Callable[[Found], str]] = {
 
 def take_pictures() -> None:
     """The report on generated runs: light, dark, filtered and grouped, narrow."""
-    from benchmarks import generated_runs
     from playwright.sync_api import sync_playwright
 
+    from benchmarks import generated_runs
     from harness.report import gather, page
 
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:

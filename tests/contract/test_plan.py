@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from harness.contract import plan, record
+from harness.contract import plan, record, serial
 from tests.support.plans import DATASET, DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
 
 
@@ -14,7 +14,7 @@ def test_a_plan_and_a_record_survive_json():
         record.of(PLAN, status="failed", reason="why"),
         record.of(PLAN, status="completed", results=results),
     ):
-        assert plan.from_json(type(value), json.loads(plan.dumps(value))) == value
+        assert serial.from_json(type(value), json.loads(serial.dumps(value))) == value
 
 
 def test_the_run_is_named_by_time_and_experiment():
@@ -68,10 +68,10 @@ def test_the_order_of_settings_does_not_change_the_experiment_id():
     ],
 )
 def test_a_plan_with_a_wrong_field_is_refused_and_the_field_named(path, value, named):
-    broken = plan.to_json(PLAN)
+    broken = serial.to_json(PLAN)
     inner = broken
     for name in path[:-1]:
         inner = inner[name]
     inner[path[-1]] = value
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
-        plan.from_json(plan.RunPlan, broken)
+        serial.from_json(plan.RunPlan, broken)

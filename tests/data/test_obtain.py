@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness.contract import identity, program
+from harness.contract import source
 from harness.data import obtain, pins
 from programs.cifar10 import files
 from programs.cifar10.host import published, sample
@@ -130,11 +131,11 @@ def tar(path: Path, folder: Path, *more: tarfile.TarInfo) -> Path:
     return path
 
 
-def published(root: Path, archive: Path) -> program.Published:
+def published(root: Path, archive: Path) -> source.Published:
     """The project's data, as if it were what is published."""
     content = archive.read_bytes()
     files = identity.identify(write_data(root.parent / "published"), "cifar-10")
-    return program.Published(files, "cifar-10-python.tar.gz", hashlib.md5(content).hexdigest(), len(content))
+    return source.Published(files, "cifar-10-python.tar.gz", hashlib.md5(content).hexdigest(), len(content))
 
 
 def test_data_that_is_there_is_checked_and_taken_without_dvc(root: Path) -> None:

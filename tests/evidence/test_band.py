@@ -36,6 +36,7 @@ def test_a_metric_that_is_no_share_has_its_declared_spread_however_few_examples_
 
 
 def test_a_metric_without_a_spread_has_no_band_until_seeds_give_one():
+    assert estimate([], BIGRAMS, results_of(BIGRAMS, 0.5)).width is None  # between 0 and 1, and yet no share
     unknown = estimate([80.0, 81.0], BIGRAMS, results_of(BIGRAMS, 80.0))
     assert unknown == band.Band(None, "no spread is known for perplexity: 5 seeds would tell")
     assert not unknown.holds(0.0)

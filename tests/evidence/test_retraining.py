@@ -7,7 +7,8 @@ import pytest
 
 from harness.contract import plan, program
 from harness.contract.errors import NotReady
-from harness.contract.program import Program, Runtime, Scores, Source
+from harness.contract.program import Program, Runtime, Scores
+from harness.contract.source import Source
 from harness.evidence import retraining
 from harness.runs import stored
 from tests.support.plans import DATASET, DESCRIPTION

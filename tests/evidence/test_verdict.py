@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from harness.contract import plan, record
+from harness.contract import plan, record, serial
 from harness.evidence import band, verdict
 from tests.support.plans import DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PLAN, PROVENANCE
 from tests.support.records import BIGRAMS, ENVIRONMENT, FOREST, RESULTS, completed, plan_of
@@ -144,4 +144,4 @@ def test_a_replay_that_does_not_measure_what_decides_is_different():
 
 @pytest.mark.parametrize("found", [judge(ORIGINAL), apart(BIGRAMS, 80.0, 81.0, band.Band(None, "none"))])
 def test_a_verdict_survives_json(found):
-    assert plan.from_json(verdict.Verdict, json.loads(plan.dumps(found))) == found
+    assert serial.from_json(verdict.Verdict, json.loads(serial.dumps(found))) == found

@@ -6,7 +6,8 @@ import pytest
 
 from harness.contract import identity, program
 from harness.contract.errors import SettingError
-from harness.contract.program import Program, Sample, Source
+from harness.contract.program import Program
+from harness.contract.source import Sample, Source
 from harness.evidence import versions
 
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from harness.contract import program
 from harness.contract.errors import SettingError
-from harness.contract.program import Program, Source
+from harness.contract.program import Program
+from harness.contract.source import Source
 from harness.finish import plots
 from tests.support.plans import DESCRIPTION
 from tests.support.records import BIGRAMS, FOREST, LOSS, completed, plan_of, stage

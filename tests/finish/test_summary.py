@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from harness.contract import plan, program
+from harness.contract import program, serial
 from harness.contract.errors import SettingError
-from harness.contract.program import Program, Sample, Source
+from harness.contract.program import Program
+from harness.contract.source import Sample, Source
 from harness.finish import summary
 from tests.support.plans import DATASET, DESCRIPTION
 from tests.support.records import FOREST, RESULTS, completed, plan_of, stage
@@ -74,4 +75,4 @@ def test_the_samples_warning_is_the_programs_and_survives_it(tmp_path, capsys, m
     lines = said(capsys)
     assert lines[-1] == "SAMPLE DATA: the bundled sample-rows stood in for the real data"
     assert any(line.endswith("(bundled sample)") for line in lines)
-    assert plan.dumps(planned)
+    assert serial.dumps(planned)

@@ -2,28 +2,29 @@ import json
 
 import pytest
 
-from harness.contract import atomic, job_folder, plan, record
+from harness.contract import atomic, job_folder, record, serial
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
-from tests.support.plans import PLAN
-from tests.runs.test_run_folder import FILES
+from tests.support.programs import bundle_of, planned
 
-RESULTS = record.Results(1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 5, 10, ((3, 2), (3, 2)), ("cat", "dog"))
+PLAN = planned("tiny")
+RESULTS = record.Results({"test_error": 50.0}, 10, ("left", "right"), ((3, 2), (3, 2)))
 
 
 @pytest.fixture
 def run(tmp_path):
     """A run folder in which the worker has just finished."""
-    run = run_folder.stage(tmp_path, PLAN, FILES, b"")
+    run = run_folder.stage(tmp_path, PLAN, bundle_of("tiny"), b"")
     job = job_folder.JobFolder(run.job)
-    for folder in (job.model.parent, job.output):
+    model = job.models / PLAN.description.model
+    for folder in (job.models, job.output):
         folder.mkdir(parents=True)
-    job.model.write_bytes(b"weights")
+    model.write_bytes(b"weights")
     job.metrics.write_text("epoch\n1\n")
-    digests = {path.name: atomic.sha256(path) for path in (job.model, job.metrics)}
+    digests = {path.name: atomic.sha256(path) for path in (model, job.metrics)}
     done = record.of(PLAN, status="completed", results=RESULTS, weights="w", artifacts=digests)
-    job.record.write_text(plan.dumps(done))
+    job.record.write_text(serial.dumps(done))
     return run
 
 
@@ -34,16 +35,16 @@ def ended(run, code=0, reason=None):
 def test_a_completed_run_is_put_in_place_and_its_scratch_is_gone(run):
     found = collect(run, PLAN, ended(run))
     assert (found.status, found.reason, found.exit_code) == ("completed", None, 0)
-    assert run.model.read_bytes() == b"weights"
-    assert plan.from_json(record.RunRecord, json.loads(run.record.read_text())) == found
+    assert run.model(PLAN).read_bytes() == b"weights"
+    assert serial.from_json(record.RunRecord, json.loads(run.record.read_text())) == found
     names = {path.name for path in run.path.iterdir()}
-    assert names == {"plan.json", "record.json", "code", "metrics.csv", "model.keras", "checkpoints"}
+    assert names == {"plan.json", "record.json", "code", "metrics.csv", "model.npy", "checkpoints"}
 
 
 def test_an_altered_model_is_a_failed_run(run):
-    (run.job / "model" / "model.keras").write_bytes(b"altered")
+    (run.job / "model" / "model.npy").write_bytes(b"altered")
     found = collect(run, PLAN, ended(run))
-    assert (found.status, found.reason) == ("failed", "model.keras did not arrive as written")
+    assert (found.status, found.reason) == ("failed", "model.npy did not arrive as written")
 
 
 def test_a_worker_that_died_without_a_record_is_a_failed_run_with_the_launchers_reason(run):
@@ -74,7 +75,7 @@ def test_the_failure_file_gives_the_reason(run):
 
 def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
     said = record.of(PLAN, status="failed", reason="ValueError: no")
-    (run.job / "output" / "data" / "record.json").write_text(plan.dumps(said))
+    (run.job / "output" / "data" / "record.json").write_text(serial.dumps(said))
     found = collect(run, PLAN, ended(run, 1))
     assert (found.status, found.reason) == ("failed", "ValueError: no")
 

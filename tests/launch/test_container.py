@@ -4,7 +4,6 @@ As root, hosts run as an ordinary user of the engine's group: what root may do h
 that such a host keeps is to read where root alone may, since the interpreter may lie there.
 """
 
-import json
 import os
 import signal
 import socketserver
@@ -16,27 +15,21 @@ from pathlib import Path
 import pytest
 
 from harness.launch import container, engine
-from tests.fakes.worker import Host, gone, stage
+from tests.support.hosts import Host, gone, stage
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 USER = 4321  # nobody's id
-SLEEP = "time.sleep(120)"
 SECRETS = {"COMET_API_KEY": uuid.uuid4().hex, "AWS_SECRET_ACCESS_KEY": uuid.uuid4().hex, "AWS_PROFILE": "nobodys"}
 WORKERS = {
-    "good": """
-print((job.dataset / "batch").read_text())
-(job.checkpoints / "step.ckpt").write_text("weights")
-job.model.write_bytes(b"model")
-print("environment=" + json.dumps(dict(os.environ)))
-""",
-    "exception": "job.failure.write_text('ValueError: no')\nraise ValueError('no')",
-    "killed": SLEEP,
-    "sdk-killed": SLEEP,
-    "stopped": SLEEP,
-    "deaf": "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\n" + SLEEP,
-    "host-killed": SLEEP,
-    "no-image": "",
+    "good": "train",
+    "exception": "raise",
+    "killed": "wait",
+    "sdk-killed": "wait",
+    "stopped": "wait",
+    "deaf": "be deaf",
+    "host-killed": "wait",
+    "no-image": "train",
 }
 
 
@@ -78,11 +71,11 @@ def hosts(training_image, tmp_path_factory, network):
     base = tmp_path_factory.mktemp("containers")
     proxy = f"http://127.0.0.1:{network.server_address[1]}"
     hosts = {}
-    for name, body in WORKERS.items():
+    for name, does in WORKERS.items():
         image = "harness-train:none" if name == "no-image" else training_image
         grace = 1 if name == "deaf" else 20
         hosts[name] = Host(
-            image, stage(base / name, body, owner), grace, prefix, **SECRETS, https_proxy=proxy, http_proxy=proxy
+            image, stage(base / name, does, owner), grace, prefix, **SECRETS, https_proxy=proxy, http_proxy=proxy
         )
     done = threading.Event()
 
@@ -117,11 +110,12 @@ def sdk(host: Host) -> int:
 def test_a_worker_in_a_container_gets_code_data_and_checkpoints_and_its_outputs_are_found(hosts):
     host = hosts["good"]
     ended = host.end()
-    assert (ended["exit_code"], ended["reason"]) == (0, None), host.lines
-    assert ended["found"] == ["data", "model", "output"]
-    assert {"ready", "images"} <= set(host.lines)
-    assert (host.run.checkpoints / "step.ckpt").read_text() == "weights"
-    assert host.run.model.read_bytes() == b"model"
+    assert (ended["exit_code"], ended["reason"]) == (0, None), "\n".join(host.lines)
+    assert ended["status"] == "completed", "\n".join(host.lines)
+    assert ended["folders"] == ["data", "model", "output"]
+    assert {f"worker {host.run.path.name}", "ready", "images"} <= set(host.lines)
+    assert host.checkpoints == ["step-000000001.ckpt"]
+    assert host.run.model(host.run.planned()).exists() and host.run.metrics.exists()
     assert "docker-compose.yaml" not in ended["scratch"]
     assert clean(host)
     folder = host.run.path.parent
@@ -130,8 +124,7 @@ def test_a_worker_in_a_container_gets_code_data_and_checkpoints_and_its_outputs_
 
 def test_no_secret_of_the_host_reaches_the_container_or_a_file(hosts):
     host = hosts["good"]
-    found = next(line for line in host.lines if line.startswith("environment="))
-    environment = json.loads(found.removeprefix("environment="))
+    environment = host.environment()
     assert not environment.keys() & SECRETS.keys()
     assert not [name for name in environment if name.startswith("AWS_")]
     content = b"".join(path.read_bytes() for path in host.run.path.parent.rglob("*") if path.is_file())
@@ -148,7 +141,9 @@ def test_the_sdk_talks_to_nobody(hosts, network):
 def test_a_worker_that_fails_leaves_its_reason_and_nothing_of_roots(hosts):
     host = hosts["exception"]
     ended = host.end()
-    assert (ended["exit_code"], ended["reason"], ended["recorded"]) == (1, None, "ValueError: no"), host.lines
+    assert (ended["exit_code"], ended["reason"], ended["recorded"]) == (1, None, "ValueError: no"), "\n".join(
+        host.lines
+    )
     assert any("ValueError: no" in line for line in host.lines)
     assert clean(host)
 
@@ -194,7 +189,7 @@ def test_a_stopped_host_lets_its_container_save_and_collects_the_run(hosts):
     host = hosts["stopped"].until("ready").send(signal.SIGINT)
     ended = host.end()
     assert (ended["exit_code"], ended["reason"], ended["status"]) == (1, "stopped by Ctrl-C", "failed")
-    assert (host.run.checkpoints / "step.ckpt").exists()
+    assert host.checkpoints
     assert clean(host)
 
 
@@ -210,7 +205,7 @@ def test_a_killed_host_leaves_neither_container_nor_process(hosts):
     host.send(signal.SIGKILL).process.wait()
     assert gone(sdk(host), within=40)
     assert not ids(host)
-    assert (host.run.checkpoints / "step.ckpt").exists()
+    assert host.checkpoints
     assert not (host.run.job / "docker-compose.yaml").exists()
 
 

@@ -4,15 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from tests.support.hosts import Host, gone, stage
 
 from harness.launch import follow, runner
 from harness.launch.process import Process
 from harness.runs.run_folder import RunFolder
-from tests.fakes.worker import Host, gone, stage
+from tests.support.hosts import Host, gone, stage
 
 
 @pytest.fixture

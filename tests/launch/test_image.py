@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from packaging.requirements import Requirement
-from test_setup import ROOT, locked, pins
+
+from tests.test_setup import ROOT, locked, pins
 
 
 def test_what_the_cloud_adds_changes_nothing_of_training():

@@ -1,12 +1,13 @@
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from harness import console
-from harness.launch import listener
+from harness.launch.listener import PLAIN_SECONDS, Listener, parse
 
-PROGRESS = "progress epoch=1 epochs=2 step={} steps=40 images_per_second=312.5 seconds_left=200"
-EPOCH = "epoch=1 step=20 train_loss=1.5 images_per_second=310"
+PROGRESS = "progress epoch=1 epochs=2 step={} steps=40 points_per_second=312.5 seconds_left=200"
+EPOCH = "epoch=1 step=20 train_loss=1.5 points_per_second=310"
 
 
 @pytest.fixture
@@ -15,44 +16,44 @@ def heard() -> list[dict[str, float]]:
 
 
 @pytest.fixture
-def listener(tmp_path: Path, heard: list[dict[str, float]]) -> listener.Listener:
-    return listener.Listener(tmp_path / "log.txt", heard.append)
+def listener(tmp_path: Path, heard: list[dict[str, float]]) -> Listener:
+    return Listener(tmp_path / "log.txt", heard.append)
 
 
 def test_a_log_gets_plain_lines_with_epoch_step_speed_and_time_left_but_not_each(
-    listener: listener.Listener,
+    listener: Listener,
     heard: list[dict[str, float]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     for line in ("Docker talks", "worker 1", PROGRESS.format(4), PROGRESS.format(8), EPOCH):
         listener(line)
-    now[0] += listener.PLAIN_SECONDS
+    now[0] += PLAIN_SECONDS
     listener(PROGRESS.format(24))
     listener.close()
     assert capsys.readouterr().out.splitlines() == [
-        "training  epoch 1 of 2, step 4 of 40, 312 images/s, about 3 min left",
+        "training  epoch 1 of 2, step 4 of 40, 312 points/s, about 3 min left",
         EPOCH,
-        "training  epoch 1 of 2, step 24 of 40, 312 images/s, about 3 min left",
+        "training  epoch 1 of 2, step 24 of 40, 312 points/s, about 3 min left",
     ]
-    assert heard == [{"epoch": 1.0, "step": 20.0, "train_loss": 1.5, "images_per_second": 310.0}]
+    assert heard == [{"epoch": 1.0, "step": 20.0, "train_loss": 1.5, "points_per_second": 310.0}]
     assert (tmp_path / "log.txt").read_text() == f"Docker talks\nworker 1\n{EPOCH}\n"
 
 
 def test_a_terminal_gets_a_bar_with_the_same(
-    listener: listener.Listener, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    listener: Listener, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     for line in ("worker 1", PROGRESS.format(4), PROGRESS.format(40)):
         listener(line)
     listener.close()
     bar = capsys.readouterr().err
-    assert "step 40/40, epoch 1 of 2, 312 images/s, about 3 min left" in bar
+    assert "step 40/40, epoch 1 of 2, 312 points/s, about 3 min left" in bar
 
 
 @pytest.mark.parametrize("line", ["", "text", "progress", "epoch=one step=1", "epochs=3 step=1"])
 def test_any_other_line_has_no_numbers(line: str) -> None:
-    assert listener.parse(line) == {}
+    assert parse(line) == {}

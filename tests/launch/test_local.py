@@ -12,7 +12,7 @@ from harness.contract.errors import NotReady
 from harness.launch import engine, local
 from harness.launch.process import Process
 from harness.settings.schema import Mode
-from tests.fakes.worker import SOURCE, gone
+from tests.support.hosts import SOURCE, gone
 
 ROOT = SOURCE.parent
 MODE = Mode(

@@ -6,12 +6,11 @@ import pytest
 
 from harness.contract import bundle, plan
 from harness.launch import request
-from harness.settings.project import ROOT
-from tests.support.plans import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
+from tests.support import programs
+from tests.support.programs import PLACEMENT
 
 AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
-CONFIG = EXPERIMENT.config | {"resnet_size": 20}
-FILES = bundle.collect(ROOT)
+FILES = programs.bundle_of("tiny")
 
 
 def planned(**away):
@@ -22,7 +21,7 @@ def planned(**away):
         instance_type="ml.g5.xlarge",
         cloud=dataclasses.replace(AWAY, **away),
     )
-    return plan.make(dataclasses.replace(EXPERIMENT, config=CONFIG), placement, PROVENANCE, NOW)
+    return programs.planned("tiny", placement=placement)
 
 
 def cloud(**away):
@@ -59,11 +58,13 @@ def test_spot_waits_longer_than_it_runs_and_on_demand_does_not_wait():
 
 def test_name_and_tags_carry_run_and_experiment_within_sagemakers_limits():
     made = planned()
-    name = cloud()["base_job_name"]
+    asked = request.cloud(made, FILES, "image@sha256:1", "role", "s3://bucket/prefix/{}".format, {})
+    name = asked["base_job_name"]
     assert made.run_id in name
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", f"{name}-20260102030405")
-    tags = {tag["key"]: tag["value"] for tag in cloud()["tags"]}
+    tags = {tag["key"]: tag["value"] for tag in asked["tags"]}
     assert (tags["harness:run"], tags["harness:experiment"]) == (made.run_id, made.experiment_id)
+    assert (tags["harness:program"], tags["harness:about"]) == ("tiny", "logistic regression- batches of 50")
     assert all(re.fullmatch(r"[\w.:/=+@ -]{1,256}", text, re.ASCII) for pair in tags.items() for text in pair)
 
 
@@ -73,15 +74,17 @@ def test_folders_in_s3_are_named_with_the_slash_that_keeps_their_neighbours_out(
     assert all(source.endswith("/") for source in sources)
 
 
-@pytest.mark.parametrize("line", ["epoch=3 step=1170 train_loss=0.61 validation_accuracy=0.5 images_per_second=310"])
+@pytest.mark.parametrize(
+    "line", ["epoch=3 step=1170 train_loss=0.61 validation_error=0.5 learning_rate=0.1 points_per_second=310"]
+)
 def test_sagemaker_finds_the_metrics_in_the_workers_lines(line):
     found = {each["name"]: re.search(each["regex"], line) for each in cloud()["metric_definitions"]}
     told = {name: float(match[1]) for name, match in found.items() if match}
-    assert told == {"train_loss": 0.61, "validation_accuracy": 0.5, "images_per_second": 310}
+    assert told == {"train_loss": 0.61, "validation_error": 0.5, "learning_rate": 0.1, "points_per_second": 310}
     assert len(found) <= 40
 
 
 def test_another_file_of_code_is_another_place_in_s3():
-    other = FILES | {"harness/fit.py": FILES["harness/fit.py"] + b"\n"}
+    other = FILES | {"harness/worker/loop.py": FILES["harness/worker/loop.py"] + b"\n"}
     lock = FILES | {bundle.LOCK: b"x"}
     assert len({request.code_name(each) for each in (FILES, other, lock)}) == 3

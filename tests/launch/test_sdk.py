@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harness.launch import engine, sdk
-from tests.fakes.worker import SOURCE, gone
+from tests.support.hosts import SOURCE, gone
 
 HOST = """
 import sys, time

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import plan
+from harness.contract import serial
 from harness.evidence import verdict
 from tests.support import small_data
 from tests.support.projects import ROOT, git, make_project, record_of, runs, type_in
@@ -71,7 +71,7 @@ def replay(project: Path, name: str | Path, *arguments: str) -> tuple[int, str, 
 
 def judged(run: Path) -> verdict.Verdict | None:
     path = run / "verdict.json"
-    return plan.from_json(verdict.Verdict, json.loads(path.read_text())) if path.exists() else None
+    return serial.from_json(verdict.Verdict, json.loads(path.read_text())) if path.exists() else None
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import generated_runs
 from benchmarks.generated_runs import CLASSIFIER, COUNTER, LANGUAGE, one
-from harness.contract import plan, record
+from harness.contract import record, serial
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
 from harness.report import gather, page, serve
@@ -49,7 +49,7 @@ def column(table, name):
 def rewrite(run, **changes):
     """The same run with a record that says otherwise."""
     planned = run.planned()
-    run.record.write_text(plan.dumps(record.of(planned, **{"status": "completed", **changes})))
+    run.record.write_text(serial.dumps(record.of(planned, **{"status": "completed", **changes})))
 
 
 def verdict(run, original, word):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.contract import plan
+from harness.contract import serial
 from harness.contract.errors import NotReady
-from harness.contract.plan import to_json
+from harness.contract.serial import to_json
 from harness.runs import run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
 from tests.support.plans import DESCRIPTION, PLAN
@@ -59,13 +60,13 @@ def test_a_plan_is_written_back_as_the_worker_of_its_time_reads_it(run: RunFolde
 
 def test_a_record_is_written_in_todays_schema(run: RunFolder) -> None:
     first = run_folder.read_record(run.record)
-    run.record.write_text(plan.dumps(first))
+    run.record.write_text(serial.dumps(first))
     assert run_folder.read_record(run.record) == first and first.schema == plan.SCHEMA
 
 
 def test_what_is_of_todays_schema_stays_as_it_is() -> None:
     raw = to_json(PLAN)
-    assert schema1.upgrade_plan(raw) is raw and run_folder.plan_text(PLAN) == plan.dumps(PLAN)
+    assert schema1.upgrade_plan(raw) is raw and run_folder.plan_text(PLAN) == serial.dumps(PLAN)
 
 
 def test_a_failed_run_without_environment_and_results_is_read(run: RunFolder) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import plan
+from harness.contract import serial
 from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
@@ -26,6 +26,7 @@ def run(tmp_path):
     for name in ("learning_curve.svg", "trees.png", "notes.md"):
         (folder.path / name).write_bytes(name.encode())
     (folder.checkpoints / "picture.png").write_bytes(b"")
+    (folder.code / "figure.png").write_bytes(b"of the code")
     return stored.read(folder)
 
 
@@ -68,7 +69,7 @@ def test_an_archive_gives_the_run_back(run, tmp_path):
 
 
 def test_a_plan_that_was_edited_is_refused_whatever_its_schema(run, tmp_path):
-    edited = plan.to_json(run.plan)
+    edited = serial.to_json(run.plan)
     edited["experiment"]["config"]["seed"] = 7
     run.folder.plan.write_text(json.dumps(edited))
     with pytest.raises(NotReady, match="its plan was changed"):
@@ -90,7 +91,7 @@ def test_a_plan_alone_gets_the_record_of_its_experiment(run, tmp_path):
     other = plan_of(BIGRAMS, program="another", minutes=5)
     stage(tmp_path / "runs", other, completed(other, 80.0))
     alone = tmp_path / "alone.json"
-    alone.write_text(plan.dumps(dataclasses.replace(run.plan, run_id="20260909T000000Z-x")))
+    alone.write_text(serial.dumps(dataclasses.replace(run.plan, run_id="20260909T000000Z-x")))
     (tmp_path / "scratch").mkdir()
     assert find.find(tmp_path / "runs", str(alone), tmp_path / "scratch").record == run.record
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.contract import plan, record
+from harness.contract import record, serial
+from tests.support import programs
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -21,6 +22,9 @@ SMALL = (
     "warmup_epochs=0",
     "mode.threads=2",
 )
+# The tiny program, which trains in milliseconds; and so that a training lasts half a minute, to be broken off.
+TINY = ("program=tiny", "mode.threads=1")
+SLOW = (*TINY, "epochs=10", "pause=0.5")
 PLANTED = {
     "COMET_API_KEY": "",
     "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value",
@@ -48,15 +52,23 @@ def git(project: Path, *arguments: str) -> None:
 
 
 def make_project(folder: Path) -> Path:
-    """A copy of this project's files, committed, without data: the sample stands in."""
-    ignored = shutil.ignore_patterns(
-        ".venv", ".git", "data", "runs", "results", ".*_cache", "dvc.lock", ".cache", "__pycache__", "tmp", "cache"
-    )
-    shutil.copytree(ROOT, folder, ignore=ignored)
+    """A copy of this project's files with the programs of tests/programs, committed.
+
+    Of data it has the points that the tiny program is pinned to; CIFAR-10 is not there, and its sample stands in.
+    """
+    shutil.copytree(ROOT, folder, ignore=_left_out)
+    programs.lay_into(folder)
     git(folder, "init")
     git(folder, "add", ".")
     git(folder, "commit", "-m", "first")
     return folder
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    """What is no file of the project: what it makes anywhere, and what stands beside its files."""
+    made = {name for name in names if name in (".venv", "__pycache__") or name.endswith("_cache")}
+    beside = {".git", ".cache", "data", "runs", "results", "dvc.lock"} if Path(folder) == ROOT else set()
+    return [*made, *beside, *({"cache", "tmp"} if Path(folder).name == ".dvc" else ())]
 
 
 def runs(project: Path) -> list[Path]:
@@ -66,7 +78,13 @@ def runs(project: Path) -> list[Path]:
 
 
 def record_of(run: Path) -> record.RunRecord:
-    return plan.from_json(record.RunRecord, json.loads((run / "record.json").read_text()))
+    return serial.from_json(record.RunRecord, json.loads((run / "record.json").read_text()))
+
+
+def _small(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """A small training of CIFAR-10, where neither another program nor a run to resume is named."""
+    named = any(argument.startswith(("program=", "resume=")) for argument in arguments)
+    return () if named else SMALL
 
 
 def broken(project: Path, until: str, signum: int, *arguments: str, worker: str | None = "job") -> Path:
@@ -74,8 +92,7 @@ def broken(project: Path, until: str, signum: int, *arguments: str, worker: str 
 
     It goes to the worker of that name in its command line, or, for None, to the command itself.
     """
-    resumed = any(argument.startswith("resume=") for argument in arguments)
-    command = [sys.executable, "src/train.py", *(() if resumed else SMALL), "mode.checkpoint_seconds=0.2", *arguments]
+    command = [sys.executable, "src/train.py", *_small(arguments), "mode.checkpoint_seconds=0.2", *arguments]
     environment = {**os.environ, **PLANTED}
     child = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -103,8 +120,7 @@ def broken(project: Path, until: str, signum: int, *arguments: str, worker: str 
 
 def interrupted(project: Path, act: Callable[[Path], None] | None, *arguments: str) -> Path:
     """A run in containers that `act`, or else SIGTERM to its host, ends when it has kept a state, within a minute."""
-    given = () if arguments[0].startswith("resume=") else SMALL
-    wanted = ("mode.runner=container", "mode.checkpoint_seconds=0.2", *given, *arguments)
+    wanted = ("mode.runner=container", "mode.checkpoint_seconds=0.2", *_small(arguments), *arguments)
     before = runs(project)
     child = subprocess.Popen(
         [sys.executable, "src/train.py", *wanted],

@@ -2,7 +2,7 @@ import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
-from harness.contract import plan, record
+from harness.contract import plan, record, serial
 from harness.contract.metrics import Metric
 from harness.contract.plan import Description
 from harness.runs import run_folder
@@ -63,7 +63,7 @@ def stage(runs: Path, planned: plan.RunPlan, record_: record.RunRecord | None) -
     run = run_folder.stage(runs, planned, CODE, b"")
     run.metrics.write_text("epoch,step,train_loss,weights\n1,10,0.5,00ff\n")
     if record_:
-        run.record.write_text(plan.dumps(record_))
+        run.record.write_text(serial.dumps(record_))
     return run
 
 

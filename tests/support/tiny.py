@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import programs
-from harness.contract import bundle, job_folder, plan
+from harness.contract import bundle, job_folder, plan, serial
 from tests.support.plans import NOW, PLACEMENT, PROVENANCE
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def stage(base: Path, root: Path, placement: plan.Placement = PLACEMENT, **chang
     dataset = write_data(folder.dataset)
     experiment = plan.Experiment("tiny", asdict(chosen), dataset, bundle.code_hash(files), bundle.lock_hash(files))
     planned = plan.make(experiment, PROGRAM.describe("tiny", chosen), placement, PROVENANCE, NOW)
-    (folder.code / "plan.json").write_text(plan.dumps(planned))
+    (folder.code / "plan.json").write_text(serial.dumps(planned))
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import plan
+from harness.contract import plan, serial
 from harness.contract.job_folder import JobFolder
 from harness.runs import run_folder
 from harness.settings.project import ROOT
@@ -78,7 +78,7 @@ def job(tmp_path):
     (job.code / "plan.json").write_text(run_folder.plan_text(planned))
     (job.code / "harness").mkdir()
     job.metrics.write_text("epoch,step,train_error\n1,10,12.5\n")
-    job.record.write_text(plan.dumps(completed(planned, 12.5)))
+    job.record.write_text(serial.dumps(completed(planned, 12.5)))
     return job
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.contract import plan
+from harness.contract import plan, serial
 from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
@@ -102,7 +102,7 @@ def test_the_archive_gives_the_run_back(copied, tmp_path):
     (archive,) = copied.run.comet.glob("*.zip")
     found = stored.read(run_archive.open_comet(archive, tmp_path))
     assert found.plan == PLANNED
-    assert plan.dumps(found.record) == copied.run.record.read_text()
+    assert serial.dumps(found.record) == copied.run.record.read_text()
     assert (found.folder.code / "requirements-train.lock").exists()
     assert found.folder.patch.read_bytes() == copied.run.patch.read_bytes()
 
@@ -160,7 +160,7 @@ sys.exit(console.main(run))
 def test_comet_gives_a_run_back_by_its_key(copied, tmp_path):
     key = experiment_key(PLANNED.run_id)
     same = {"experiment_id": plan.experiment_id(PLANNED.experiment)}
-    planned, found = (plan.dumps(dataclasses.replace(each, **same)).encode() for each in (PLANNED, COMPLETED))
+    planned, found = (serial.dumps(dataclasses.replace(each, **same)).encode() for each in (PLANNED, COMPLETED))
     server = Api({"plan.json": planned, "record.json": found, "other": b"x"}, key)
     try:
         told = [ask(server, key, tmp_path / "one"), ask(server, "0" * 40, tmp_path / "two")]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import plan, record
+from harness.contract import record, serial
 from harness.runs import run_folder
 from harness.tracking import tracker
 from tests.support.plans import PLAN
@@ -199,7 +199,7 @@ class Copied:
 
     def finish(self, found: record.RunRecord = COMPLETED) -> "Copied":
         self.during = self.left()
-        self.run.record.write_text(plan.dumps(found))
+        self.run.record.write_text(serial.dumps(found))
         began = time.monotonic()
         self.tracked = self.tracker.finish(found)
         self.seconds = time.monotonic() - began

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.contract.errors import NotReady, RunFailed
 from harness.contract.job import Group
 from harness.contract.plan import TRIED
-from harness.contract.program import Arrays, Outcome, Steps
+from harness.contract.steps import Arrays, Outcome, Steps
 from harness.worker import checkpoint, loop
 from tests.support import tiny
 
@@ -162,11 +162,14 @@ def test_one_that_is_resumed_after_the_last_step_of_an_epoch_measures_it_first(t
     assert [report["step"] for report in reports if "epoch" in report] == [5, 10, 14]
 
 
-def test_a_finished_training_that_is_resumed_takes_no_step_and_comes_to_the_same(tmp_path: Path) -> None:
+def test_a_finished_training_that_is_resumed_does_nothing_and_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, _ = train(Counting(), tmp_path)
+    done = written(monkeypatch)
     again = Counting()
     trained, reports = train(again, tmp_path)
-    assert not again.calls
+    assert not again.calls and not done
     assert came_to(trained, tmp_path) == came_to(whole, tmp_path)
     assert [next(iter(report)) for report in reports] == ["note", "test_sum"]
 
@@ -318,6 +321,10 @@ def test_another_workers_stop_ends_this_one_too(tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match=r"^another worker was stopped$"):
         train(Told(), tmp_path)
     assert names(tmp_path) == ["step-000000003.ckpt"]
+    training = Told()  # this one gets its own signal while the call with the other's goes on
+    with pytest.raises(RunFailed, match=r"^stopped by a test$"):
+        train(training, tmp_path / "both", stop=stop_after(training, 4))
+    assert names(tmp_path / "both") == ["step-000000003.ckpt"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -360,6 +367,14 @@ def test_each_epoch_is_reported_once_and_the_test_data_at_the_end(clock: Clock, 
     assert len({row["weights"] for row in rows}) == 3
     assert rows[-1]["weights"] == checkpoint.digest(trained.outcome.weights)[: checkpoint.SHORT]
     assert reports[-1] == {"test_sum": trained.outcome.metrics["test_sum"]}
+
+
+def test_an_epoch_of_which_but_one_step_is_left_has_a_speed_too(clock: Clock, tmp_path: Path) -> None:
+    first = Counting(clock=clock)
+    with pytest.raises(RunFailed):
+        train(first, tmp_path, stop=stop_after(first, 9))
+    trained, _ = train(Counting(clock=clock), tmp_path)
+    assert [row["examples_per_second"] for row in trained.epochs] == [4.0, 4.0, 4.0]
 
 
 def test_progress_tells_where_it_is_how_fast_and_how_long_it_will_take(clock: Clock, tmp_path: Path) -> None:

@@ -15,18 +15,13 @@ from harness.cloud.aws.account import client, session, told
 from harness.cloud.aws.store import TRIES, Store, unpack
 from harness.cloud.children import child, sent
 from harness.cloud.job import Job
+from harness.cloud.outcome import bill, judge
 from harness.contract.errors import HarnessError, NotReady, RunFailed
 from harness.contract.plan import RunPlan
-from harness.contract.record import Bill
 from harness.launch import request
 from harness.launch.runner import Ended
 from harness.runs import locks
 from harness.runs.run_folder import RunFolder
-
-STOPPED = {
-    "MaxRuntimeExceeded": "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
-    "MaxWaitTimeExceeded": "no spot instance came in time (MaxWaitTimeExceeded): mode.spot=false does not wait for one",
-}
 
 
 class Cloud:
@@ -183,34 +178,6 @@ def _alone(run: RunFolder) -> int:
         NotReady: another program holds it.
     """
     return locks.hold(run.plan, NotReady(f"{run.path.name}: another program follows it", command=f"tail -f {run.log}"))
-
-
-def judge(description: dict[str, Any]) -> str | None:
-    """Why a job that is over is a failure, from SageMaker's description of it; None where it completed."""
-    status, secondary = str(description["TrainingJobStatus"]), str(description.get("SecondaryStatus", ""))
-    if status == "Completed":
-        return None
-    if secondary in STOPPED:
-        return STOPPED[secondary]
-    return str(description.get("FailureReason") or f"the job was stopped ({status})")
-
-
-def bill(description: dict[str, Any], planned: RunPlan) -> Bill:
-    """What SageMaker says of the time, and what that costs at the plan's price."""
-    asked = planned.placement.cloud
-    assert asked is not None
-    ran, billed = description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")
-    price = asked.usd_per_hour
-    return Bill(
-        job=description["TrainingJobName"],
-        region=asked.region,
-        status=description.get("SecondaryStatus", description["TrainingJobStatus"]),
-        instances=description["ResourceConfig"]["InstanceCount"],
-        training_seconds=ran,
-        billable_seconds=billed,
-        saving=round(1 - billed / ran, 4) if asked.spot and ran and billed is not None else None,
-        usd=round(billed * price / 3600, 4) if billed is not None and price is not None else None,
-    )
 
 
 def _fetch_archive(store: Store, name: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-Epoch = dict[str, float | str]  # a row of metrics.csv: numbers by name, and the first digits of the weights' digest
+Epoch = dict[str, float | str]  # a row of metrics.csv: numbers by name, and the first characters of the weights' digest
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Metric:
     """A number that a program reports as `train_NAME`, `validation_NAME` and `test_NAME`.
 
     Attributes:
-        name: letters, digits and `_`.
+        name: letters, numbers and `_`.
         better: "higher" or "lower".
         unit: for axes and tables, like "nats"; empty for none.
         share: whether it is a share of the examples, so that `value * examples` is a count of them.

@@ -4,22 +4,17 @@
 so one experiment has one id wherever and whenever it runs.
 """
 
-import dataclasses
 import hashlib
 import json
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from harness.contract.metrics import Metric
+from harness.contract.serial import to_json
 
 SCHEMA = 2
 TRIED = "stopped as a trial"  # why a run ended whose placement says `stop_after`
 Scalar = bool | int | float | str
-T = typing.TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -169,7 +164,7 @@ def make(
     now: datetime,
     schema: int = SCHEMA,
 ) -> RunPlan:
-    """The plan of one run. `now` is in UTC and gives the run its name: time to the second and 8 digits of the id.
+    """The plan of one run. `now` is in UTC and gives the run its name: time to the second and 8 characters of the id.
 
     `schema` is that of the code that will run it: an earlier version's worker reads its own schema alone.
     """
@@ -187,50 +182,3 @@ def experiment_id(experiment: Experiment, schema: int = SCHEMA) -> str:
     if schema == 1:
         del content["program"]
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def to_json(value: Any) -> Any:
-    """Dataclasses, mappings and sequences as what `json` writes."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: to_json(item) for key, item in value.items()}
-    return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def from_json(kind: type[T], value: Any) -> T:
-    """The dataclass `kind` from parsed JSON, field for field.
-
-    Raises:
-        ValueError: a field is missing, unknown, or of another type; the message names it.
-    """
-    return typing.cast(T, _read(kind, value, kind.__name__))
-
-
-def _read(kind: Any, value: Any, where: str) -> Any:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
-            found = sorted(value) if isinstance(value, dict) else type(value).__name__
-            raise ValueError(f"{where}: expected the fields {sorted(hints)}, found {found}")
-        return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in inner:
-            return None
-        plain = {list: tuple}.get(type(value), type(value))
-        fits = [one for one in inner if (typing.get_origin(one) or one) is plain or dataclasses.is_dataclass(one)]
-        if fits:
-            return _read(fits[0], value, where)
-    elif origin is tuple and isinstance(value, list):
-        return tuple(_read(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    elif origin is dict and isinstance(value, dict):
-        return {key: _read(inner[1], item, f"{where}.{key}") for key, item in value.items()}
-    elif kind is Any or type(value) is kind:
-        return value
-    raise ValueError(f"{where}: expected {kind}, found {value!r}")
-
-
-def dumps(value: Any) -> str:
-    """The text of a plan or record: sorted, indented, one newline at the end."""
-    return json.dumps(to_json(value), sort_keys=True, indent=2, allow_nan=False) + "\n"

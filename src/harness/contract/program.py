@@ -15,10 +15,11 @@ from typing import Any, Generic, TypeVar
 from harness.contract.errors import SettingError
 from harness.contract.job import Group, Job, Workers
 from harness.contract.metrics import Metric
-from harness.contract.plan import DatasetId, Description
+from harness.contract.plan import Description
+from harness.contract.source import Source
+from harness.contract.steps import Steps
 
 S = TypeVar("S")  # a program's settings: a frozen dataclass of scalars, each Annotated with its Rule
-Arrays = Mapping[str, Any]  # NumPy arrays by name
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -54,133 +55,12 @@ class Runtime:
         return Group()
 
 
-class Steps:
-    """A training between two steps. The harness owns the loop: checkpoints, stopping, resuming, progress.
-
-    A subclass sets `steps` and `steps_per_epoch`, and defines `take`, `state`, `restore`, `measure` and `finish`.
-
-    Attributes:
-        steps: in the whole training.
-        steps_per_epoch: after as many, `measure` is called and a row of metrics.csv written.
-        batch: examples that one step takes, all workers together.
-        step: the number of steps done; kept by `advance` and, when it resumes, by the harness.
-    """
-
-    steps: int
-    steps_per_epoch: int
-    batch: int = 1
-    step: int = 0
-
-    def take(self, step: int) -> None:
-        """Take one step; `step` counts from 0."""
-        raise NotImplementedError
-
-    def advance(self, stop: bool, most: int) -> bool:
-        """Take at least one step and at most `most`; whether any worker was asked to stop. This one takes one.
-
-        `most` never leads beyond the end of an epoch. It differs between workers: where several take a step together,
-        each call takes as many in all of them.
-        """
-        self.take(self.step)
-        self.step += 1
-        return stop
-
-    def state(self) -> Arrays:
-        """Everything that a step reads and writes, by name. All else is a function of (settings, data, step)."""
-        raise NotImplementedError
-
-    def restore(self, step: int, arrays: Arrays) -> None:
-        """Put back what `state` gave after `step` steps; `self.step` is set already."""
-        raise NotImplementedError
-
-    def measure(self) -> dict[str, float]:
-        """At the end of an epoch, the numbers of its row: train_NAME and validation_NAME of each metric, and others."""
-        raise NotImplementedError
-
-    def finish(self) -> "Outcome":
-        """After the last step: the trained model and its score on the test data."""
-        raise NotImplementedError
-
-    def weights(self) -> Arrays:
-        """The model's part of `state`, whose digest says after each epoch whether two trainings are still equal."""
-        return self.state()
-
-    def check(self) -> None:
-        """Wait for the device, and raise if the training cannot go on.
-
-        Raises:
-            RunFailed: say why, and what to try.
-        """
-
-    def work(self, step: int) -> float:
-        """The cost of the first `step` steps, in any unit: for the time that is left."""
-        return float(step)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a training ends with.
-
-    Attributes:
-        metrics: test_NAME of each metric of the program.
-        examples: the number of test examples that they are over.
-        weights: NumPy arrays by path, in the model's order; the harness computes their digests.
-        save: writes the model to a path: equal weights, equal bytes.
-        columns, rows: a table of predictions, one row for each test example; none where `columns` is empty.
-        classes: names by label, for a classifier.
-        confusion: `confusion[true][predicted]` counts test examples, for a classifier.
-    """
-
-    metrics: Mapping[str, float]
-    examples: int
-    weights: Arrays
-    save: Callable[[Path], None]
-    columns: tuple[str, ...] = ()
-    rows: Iterable[Sequence[object]] = ()
-    classes: tuple[str, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] = ()
-
-
 @dataclass(frozen=True)
 class Scores:
     """A saved model on the test data: metrics by name (without `test_`), and which examples it gets right."""
 
     metrics: Mapping[str, float]
     right: Sequence[bool]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A data set as it was published: its content, and the archive in which its files lie under their own paths."""
-
-    dataset: DatasetId
-    archive: str
-    md5: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small data set that the project makes itself, and that stands in where the real one cannot be had.
-
-    Attributes:
-        name, hash: as its DatasetId has them.
-        write: makes it in a folder; the bytes are the same on every machine.
-        warning: one line for everybody who sees a result of it.
-    """
-
-    name: str
-    hash: str
-    write: Callable[[Path], DatasetId]
-    warning: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a program's data comes from beyond DVC; None where there is no such way."""
-
-    published: Published | None = None
-    sample: Sample | None = None
 
 
 def _nothing(*arguments: Any) -> tuple[()]:

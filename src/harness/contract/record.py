@@ -52,8 +52,8 @@ class RunRecord:
 
     `status` is "completed", "failed" or, ended by a sweep, "pruned"; then `reason` says why. Times are UTC, ISO 8601.
     `seconds` are wall time by phase. `weights` is the digest of the final weights, `tensors` that of each of them as
-    (path, first 16 hex digits), in the network's order, `worker_weights` what each worker found it to be, `artifacts`
-    the sha256 of each file by name. `environment` is None where the worker died before it could tell.
+    (path, first 16 hexadecimal characters), in the model's order, `worker_weights` what each worker found it to be,
+    `artifacts` the sha256 of each file by name. `environment` is None where the worker died before it could tell.
     """
 
     schema: int

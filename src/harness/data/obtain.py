@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.contract import identity
 from harness.contract.errors import DataError, NotReady, SettingError
 from harness.contract.plan import DatasetId
-from harness.contract.program import Sample, Source
+from harness.contract.source import Sample, Source
 from harness.data.dvc import NotThere, Project
 from harness.data.pins import Pin, pinned
 from harness.runs import locks

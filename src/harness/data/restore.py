@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.contract import atomic, identity
 from harness.contract.errors import DataError, HarnessError, NotReady
 from harness.contract.plan import DatasetId
-from harness.contract.program import Source
+from harness.contract.source import Source
 from harness.data import obtain, pins
 from harness.data.dvc import NotThere, Project
 from harness.data.obtain import Obtained

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.contract import atomic, bundle, metrics
 from harness.contract.errors import NotReady
-from harness.contract.plan import dumps, from_json
 from harness.contract.record import RunRecord
+from harness.contract.serial import dumps, from_json
 from harness.evidence import verdict
 from harness.evidence.band import Band, estimate
 from harness.evidence.verdict import Verdict

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contract import bundle, plan
+from harness.contract import bundle, serial
 from harness.evidence import quantity
 from harness.evidence.band import Band
 from harness.runs.stored import StoredRun
@@ -79,7 +79,7 @@ def better(runs: Sequence[StoredRun], band: Band) -> str | None:
 
 
 def _environment(runs: Sequence[StoredRun]) -> Iterator[Row]:
-    placements = [plan.to_json(run.plan.placement) for run in runs]
+    placements = [serial.to_json(run.plan.placement) for run in runs]
     for name in ("mode", "runner", "instance_type", "instance_count", "threads", "image_id"):
         yield _row(name, [each[name] for each in placements])
     gits = [run.plan.provenance.git for run in runs]

@@ -4,7 +4,7 @@ from harness.contract.metrics import Metric
 
 
 def text(metric: Metric, value: float, sign: str = "") -> str:
-    """A value of a metric: a share with four decimals, another number with five digits and its unit.
+    """A value of a metric: a share with four decimals, another number with five significant figures and its unit.
 
     `sign` is "+" where the value is a change, and shows its sign.
     """

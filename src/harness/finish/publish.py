@@ -11,8 +11,9 @@ from typing import Any
 
 from harness.contract import atomic, metrics
 from harness.contract.errors import NotReady
-from harness.contract.plan import DatasetId, to_json
+from harness.contract.plan import DatasetId
 from harness.contract.record import Results, RunRecord
+from harness.contract.serial import to_json
 from harness.runs.run_folder import RunFolder
 
 UNSTABLE = ("seconds", "weights")  # columns of metrics.csv; so is each speed, NAME_per_second

@@ -15,7 +15,8 @@ from typing import Any
 from harness.contract import atomic
 from harness.contract.errors import RunFailed
 from harness.contract.job import Group, Workers
-from harness.contract.program import Arrays, Runtime
+from harness.contract.program import Runtime
+from harness.contract.steps import Arrays
 
 # Keras imports these where it can: seconds, for nothing here.
 UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from harness.contract import atomic
 from harness.contract import record as records
-from harness.contract.plan import RunPlan, dumps
+from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
+from harness.contract.serial import dumps
 from harness.launch.runner import Ended
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder

@@ -61,7 +61,10 @@ class Container:
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Hand the SDK its job: the staged bundle, the data, the checkpoints' folder, a root folder of its own."""
         self._run = run
-        (run.job / "model").mkdir(parents=True)  # else Docker makes it, as root
+        # Else Docker makes them, as root, and the worker, which continues as the run's owner, may not write there.
+        (run.job / "model").mkdir(parents=True)
+        for number in range(1, self._count + 1):
+            (run.job / f"algo-{number}" / "output" / "data").mkdir(parents=True)
         # Two runs of one name, in two clones, are two projects.
         self._project = f"{run.path.name.lower()}-{secrets.token_hex(4)}"
         root = str(run.job.resolve())

@@ -125,7 +125,7 @@ def job_name(planned: RunPlan) -> str:
 
 
 def tags(planned: RunPlan) -> list[dict[str, str]]:
-    """What a bill or a console can be searched by; letters, digits and _.:/=+-@ alone."""
+    """What a bill or a console can be searched by; letters, numbers and _.:/=+-@ alone."""
     git = planned.provenance.git
     values = {
         "harness:run": planned.run_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.contract import atomic, bundle, plan, program
+from harness.contract import atomic, bundle, plan, program, serial
 from harness.contract.plan import Placement, Provenance, RunPlan
 from harness.data import obtain
 from harness.data.obtain import Obtained
@@ -62,7 +62,7 @@ class Draft:
 
     def __str__(self) -> str:
         """Plan and request, for people."""
-        return plan.dumps({"plan": self.plan, "request": self.target.request(self.plan, self.files)})
+        return serial.dumps({"plan": self.plan, "request": self.target.request(self.plan, self.files)})
 
 
 def make(settings: Config, say: Callable[[str], None], unfinished: str | None = None) -> Draft:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.contract import bundle, plan, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import Placement
-from harness.contract.program import Source
+from harness.contract.source import Source
 from harness.data import obtain
 from harness.data.obtain import Obtained
 from harness.data.restore import restore_data

@@ -7,6 +7,7 @@ from typing import Any
 from harness.report import rows
 from harness.report.table import Differences, build
 from harness.runs import stored
+from harness.settings import conf
 from harness.sharing import find
 
 
@@ -42,6 +43,10 @@ def differences(root: Path) -> Differences:
     def between(program: str, older: str, newer: str) -> list[str]:
         from harness.evidence import versions  # late: NumPy and DVC, and mostly there is but one version
 
-        return versions.lines(root, program, older, newer)
+        try:
+            (document,) = (each.default for each in conf.program(program) if each.name == "data.pin")
+        except (OSError, ValueError):
+            return [f"not known: conf/program/{program}.yaml names no data"]
+        return versions.lines(root, document, program, older, newer)
 
     return between

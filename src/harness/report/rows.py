@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract.metrics import Epoch, Metric
-from harness.contract.plan import Experiment, to_json
+from harness.contract.plan import Experiment
+from harness.contract.serial import to_json
 from harness.provenance.credentials import redact
 from harness.runs.stored import StoredRun
 
@@ -86,7 +87,7 @@ def row_of(run: StoredRun) -> Row:
 
 
 def group(experiment: Experiment) -> str:
-    """What runs have in common that differ in their seed alone: 8 hex digits."""
+    """What runs have in common that differ in their seed alone: 8 hexadecimal characters."""
     alike = {**to_json(experiment), "config": {**experiment.config, "seed": None}}
     return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()[:8]
 

@@ -13,7 +13,7 @@ from harness.report.rows import DRAWN, SPLITS, Curves, Row, Value
 # In words how two versions of a program's data differ: program, older hash, newer hash.
 Differences = Callable[[str, str, str], list[str]]
 NUMBERS = 200_000  # of all curves together: about 1.5 MB of JSON
-DIGITS = 5  # significant ones, of what is drawn
+PRECISION = 5  # significant figures, of what is drawn
 T = TypeVar("T")
 
 
@@ -100,7 +100,7 @@ def _thinned(curves: Curves, most: int) -> Curves | None:
 def _short(value: float | None) -> float | None:
     if value is None:
         return None
-    short = float(f"{value:.{DIGITS}g}")
+    short = float(f"{value:.{PRECISION}g}")
     return int(short) if short.is_integer() else short
 
 

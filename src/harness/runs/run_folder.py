@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.contract import atomic, bundle
 from harness.contract.errors import NotReady
-from harness.contract.plan import RunPlan, dumps, from_json
+from harness.contract.plan import RunPlan
+from harness.contract.serial import dumps, from_json
 from harness.contract.record import RunRecord
 from harness.runs import schema1
 

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.contract.plan import SCHEMA, RunPlan, to_json
+from harness.contract.plan import SCHEMA, RunPlan
+from harness.contract.serial import to_json
 
 FIRST = 1
 

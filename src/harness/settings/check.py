@@ -49,7 +49,7 @@ def _check_shared(raw: Mapping[str, Any]) -> None:
     if raw["sweep"] is not None and not is_prefix(raw["sweep"]):
         raise SettingError(
             f"sweep={raw['sweep']} is not legal",
-            legal="a name of letters, digits, _ and -, or null",
+            legal="a name of letters, numbers, _ and -, or null",
             command=f"{command_name()} sweep=mine",
         )
     for name in FLAGS:

@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contract.errors import SettingError
 from harness.settings import names
-from harness.settings.conf import assigned
+from harness.settings.conf import assigned, options, shared
+from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
 MULTIRUN = ("-m", "--multirun")
 SHOW = ("--cfg", "-c")
+ProgramOf = Callable[[Path, str], str | None]
 SHOWN = ("job", "hydra", "all")  # the parts of the configuration that --cfg prints
 
 
@@ -36,8 +38,11 @@ class CommandLine:
     show: str | None
 
 
-def read(verb: Verb) -> CommandLine:
+def read(verb: Verb, program_of: ProgramOf | None = None) -> CommandLine:
     """The command line of this process; --help is answered.
+
+    A verb that is about a run takes the settings of that run's program, which `program_of` tells from the folder of all
+    runs and the run's name.
 
     Raises:
         SettingError: a word is not known.
@@ -54,10 +59,10 @@ def read(verb: Verb) -> CommandLine:
         except BrokenPipeError:  # of `| head`; nothing more may be written when Python exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0)
-    return parse(verb, words)
+    return parse(verb, words, program_of)
 
 
-def parse(verb: Verb, words: Sequence[str]) -> CommandLine:
+def parse(verb: Verb, words: Sequence[str], program_of: ProgramOf | None = None) -> CommandLine:
     """The words after a verb's name, each as what it is.
 
     Raises:
@@ -85,9 +90,23 @@ def parse(verb: Verb, words: Sequence[str]) -> CommandLine:
     if show is not None and (show not in SHOWN or multirun):
         legal = f"{' | '.join(SHOWN)}, without -m"
         raise SettingError(f"--cfg {show}", legal=legal, command=f"{verb.command} --cfg job")
-    names.refuse(verb, overrides)
     _count(verb, typed)
+    program = _program(overrides, typed, program_of) if program_of else None
+    selected = [f"program={program}"] if program else []
+    names.refuse(verb, [*(selected if verb.takes("program", "") else ()), *overrides])
+    overrides = [*selected, *overrides]
     return CommandLine(verb, tuple(typed), own, tuple(overrides), multirun, show)
+
+
+def _program(overrides: Sequence[str], typed: Sequence[str], program_of: ProgramOf) -> str | None:
+    """The program of the run that is named, or resumed; None where there is none, or another one was typed."""
+    settings = dict(map(assigned, overrides))
+    run = typed[0] if typed else settings.get("resume")
+    if run is None or "program" in settings:
+        return None
+    runs = next(setting.default for setting in shared() if setting.name == "runs_folder")
+    program = program_of(ROOT / settings.get("runs_folder", runs), run)
+    return program if program in options("program") else None
 
 
 def _own(verb: Verb, name: str, valued: bool) -> Own | None:

@@ -108,7 +108,8 @@ def _explained(line: CommandLine) -> Iterator[None]:
 def _settled(composed: Any) -> Config:
     from omegaconf import OmegaConf
 
-    return check(typing.cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True)))
+    values = typing.cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+    return check({name: value for name, value in values.items() if name != "hydra"})
 
 
 def _refuse_sweep(line: CommandLine, params: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ class Mode:
 
 
 def is_prefix(value: Any) -> bool:
-    """Whether a value is names of letters, digits, _ and -, with / between them."""
+    """Whether a value is names of letters, numbers, _ and -, with / between them."""
     return re.fullmatch(r"[\w-]+(/[\w-]+)*", str(value), re.ASCII) is not None
 
 
@@ -35,7 +35,7 @@ class Cloud(Mode):
     region: Annotated[str | None, optional(named("an AWS region", "us-east-1"))]
     role: Annotated[str | None, optional(named("an IAM role's name or ARN", "harness"))]
     bucket: Annotated[str | None, optional(named("a bucket's name", "null"))]
-    prefix: Annotated[str, Rule("letters, digits, _, - and /", is_prefix, lambda _: "harness")]
+    prefix: Annotated[str, Rule("letters, numbers, _, - and /", is_prefix, lambda _: "harness")]
     image: Annotated[str | None, optional(named("an image's name in a registry", "null"))]
     spot: Annotated[bool, one_of(True, False)]
     warm_pool_seconds: Annotated[int, in_range(0, 3600)]

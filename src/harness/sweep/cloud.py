@@ -1,4 +1,4 @@
-"""Trainings of a sweep as jobs on SageMaker, side by side: those that are there are left out, those that go on kept.
+"""Trainings of a sweep as jobs on SageMaker, side by side: finished ones are left out, running ones are followed.
 
 They are not pruned: their epochs come late and all at once, when an instance has been paid for anyway.
 """
@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from harness import console
 from harness.cloud.aws.account import session
-from harness.cloud.job import Job as Sent
+from harness.cloud.job import Job as CloudJob
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 from harness.settings.project import ROOT
 from harness.settings.sweeps import Job
 from harness.sweep import dvc_experiments
-from harness.sweep.group import FINISHED, Group, Row, row_of
+from harness.sweep.group import FINISHED, Group, Row, has_checkpoint
+from harness.sweep.jobs import burst
 
 
 def together(group: Group, jobs: Sequence[Job], share: int) -> list[Row]:
@@ -23,36 +24,35 @@ def together(group: Group, jobs: Sequence[Job], share: int) -> list[Row]:
     Raises:
         HarnessError: one of them cannot be sent.
     """
-    pasts: list[StoredRun | None] = []
+    runs: list[StoredRun | None] = []
     for job in jobs:
-        pasts.append(group.find(job, [past.run_id for past in pasts if past]))
+        runs.append(group.find(job, [run.run_id for run in runs if run]))
     to_send: list[tuple[Job, str | None]] = []
-    going: list[RunFolder] = []
-    for job, past in zip(jobs, pasts, strict=True):
-        if past is not None and past.status in FINISHED:
-            console.say(f"there     {row_of(job, past)}: {past.run_id}")
-        elif past is not None and _goes_on(past):
-            going.append(past.folder)
+    running: list[RunFolder] = []
+    for job, run in zip(jobs, runs, strict=True):
+        if run is not None and run.status in FINISHED:
+            console.say(f"exists    {group.row(job, run)}: {run.run_id}")
+        elif run is not None and _is_running(run):
+            running.append(run.folder)
         else:
-            states = past is not None and any(past.folder.checkpoints.glob("step-*.ckpt"))
-            to_send.append((job, past.run_id if past and states else None))
-    if to_send or going:
+            to_send.append((job, run.run_id if run and has_checkpoint(run) else None))
+    if to_send or running:
         settings = [replace(job.settings, sweep=group.name) for job, _ in to_send]
-        jobs.burst(settings, console.say, [begun for _, begun in to_send], going, share)
+        burst(settings, console.say, [unfinished for _, unfinished in to_send], running, share)
     taken: list[str] = []
     rows = []
     for job in jobs:
-        past = group.find(job, taken)
-        rows.append(row_of(job, past))
-        if past is not None:
-            dvc_experiments.show(ROOT, past)
-            taken.append(past.run_id)
+        run = group.find(job, taken)
+        rows.append(group.row(job, run))
+        if run is not None:
+            dvc_experiments.show(ROOT, run)
+            taken.append(run.run_id)
     return rows
 
 
-def _goes_on(past: StoredRun) -> bool:
+def _is_running(run: StoredRun) -> bool:
     """Whether SageMaker has a job of this run whose end nobody has recorded yet."""
-    if past.record is not None or not past.folder.cloud.exists():
+    if run.record is not None or not run.folder.cloud.exists():
         return False
-    job = Sent.read(past.folder.cloud)
+    job = CloudJob.read(run.folder.cloud)
     return job.find(session(job.region)) is not None

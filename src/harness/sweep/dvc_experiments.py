@@ -6,53 +6,62 @@ metrics file that the pipeline writes; it is no run of the pipeline: `dvc exp ap
 """
 
 import json
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.provenance import repository
 from harness.runs.stored import StoredRun
 
 METRICS = "results/train/metrics.json"
-FILES = ("conf/config.yaml", "conf/scale/quick.yaml")  # whose values dvc.yaml shows
-WHO = {
+AUTHOR = {
     f"GIT_{role}_{name}": value
     for role in ("AUTHOR", "COMMITTER")
     for name, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"))
 }
 
 
-def show(root: Path, past: StoredRun) -> bool:
+class GitFailed(Exception):
+    """A git command that failed: then there is no experiment, and the run is none the worse."""
+
+
+def show(root: Path, run: StoredRun) -> bool:
     """Make a run of a sweep an experiment of its commit; False where there is no such commit here."""
-    git, sweep = past.plan.provenance.git, past.plan.provenance.sweep
+    experiment, git, sweep = run.plan.experiment, run.plan.provenance.git, run.plan.provenance.sweep
     if git is None or sweep is None:
         return False
-    found: dict[str, Any] = {"status": past.status}
-    if past.epochs:
-        last = past.epochs[-1]
-        names = ("train_accuracy", "validation_accuracy", "validation_loss")
-        found |= {name: last[name] for name in names if name in last}
-    if past.record and past.record.results:
-        found |= {"test_accuracy": past.record.results.test_accuracy, "weights": past.record.weights}
+    last = run.epochs[-1] if run.epochs else {}
+    metrics: dict[str, Any] = {
+        name: value for name, value in last.items() if name.startswith(("train_", "validation_"))
+    }
+    if run.record and run.record.results:
+        metrics |= run.record.results.metrics | {"weights": run.record.weights}
+    values = {**experiment.config, "sweep": sweep}
     try:
-        commit = _commit(root, git.commit, {**past.plan.experiment.config, "sweep": sweep}, found)
-        name = f"{re.sub('[^A-Za-z0-9-]', '-', sweep)}-{past.run_id}"
+        commit = _commit(root, git.commit, files(experiment.program), values, {**metrics, "status": run.status})
+        name = f"{re.sub('[^A-Za-z0-9-]', '-', sweep)}-{run.run_id}"
         _git(root, "update-ref", f"refs/exps/{git.commit[:2]}/{git.commit[2:]}/{name}", commit)
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, GitFailed):
         return False
     return True
 
 
-def _commit(root: Path, base: str, values: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def files(program: str) -> tuple[str, ...]:
+    """The files whose values dvc.yaml shows of a program, as far as it has them."""
+    return "conf/config.yaml", f"conf/program/{program}.yaml", f"conf/scale_of/{program}/quick.yaml"
+
+
+def _commit(
+    root: Path, base: str, paths: tuple[str, ...], values: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> str:
     prefix = _git(root, "rev-parse", "--show-prefix")
-    contents = {METRICS: json.dumps(found, indent=2, sort_keys=True) + "\n"}
-    for path in FILES:
-        contents[path] = _with(_git(root, "show", f"{base}:{prefix}{path}") + "\n", values)
+    contents = {METRICS: json.dumps(metrics, indent=2, sort_keys=True) + "\n"}
+    for path in _git(root, "ls-tree", "--name-only", base, "--", *paths).splitlines():
+        contents[path] = _with_values(_git(root, "show", f"{base}:{prefix}{path}") + "\n", values)
     with tempfile.TemporaryDirectory() as scratch:
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), **WHO}
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), **AUTHOR}
         _git(root, "read-tree", base, **index)
         for path, text in contents.items():
             blob = _git(root, "hash-object", "-w", "--stdin", stdin=text)
@@ -61,7 +70,7 @@ def _commit(root: Path, base: str, values: Mapping[str, Any], found: Mapping[str
         return _git(root, "commit-tree", tree, "-p", base, "-m", "a run of a sweep", **index)
 
 
-def _with(text: str, values: Mapping[str, Any]) -> str:
+def _with_values(text: str, values: Mapping[str, Any]) -> str:
     """The lines of a YAML file whose values are these scalars; comments stay."""
     for name, value in values.items():
         shown = f"{name}: {json.dumps(value)}".replace("\\", r"\\")
@@ -69,13 +78,8 @@ def _with(text: str, values: Mapping[str, Any]) -> str:
     return text
 
 
-def _git(root: Path, *arguments: str, stdin: str | None = None, **environment: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments],
-        input=stdin,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def _git(root: Path, *arguments: str, stdin: str = "", **environment: str) -> str:
+    done = repository.run(root, *arguments, stdin=stdin, **environment)
+    if done.returncode:
+        raise GitFailed(done.stderr.strip())
     return done.stdout.strip()

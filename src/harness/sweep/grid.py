@@ -1,13 +1,15 @@
 """A grid: each combination of the values that were typed, by Hydra's own sweeper."""
 
 from harness import console
+from harness.contract.errors import SettingError
 from harness.planning import draft
 from harness.runs.stored import RUNNING, StoredRun
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud
 from harness.settings.sweeps import Job
 from harness.sweep import cloud, summary
-from harness.sweep.group import FINISHED, Group, Row, Train, common, digest, row_of, stopped, train
+from harness.sweep.group import FINISHED, Group, Row, Train, common, digest, stopped, train
+from harness.sweep.jobs import with_share
 
 
 def run(jobs: list[Job], begin: Train = train) -> list[int]:
@@ -20,8 +22,10 @@ def run(jobs: list[Job], begin: Train = train) -> list[int]:
     in_cloud = all(isinstance(job.settings.mode, Cloud) for job in jobs)
     if first.dry_run:
         for job in jobs:
-            console.say(str(draft.make(jobs.shared(job.settings, len(jobs)), console.say)))
+            console.say(str(draft.make(with_share(job.settings, len(jobs)), console.say)))
         return [0] * len(jobs)
+    if len(programs := sorted({job.settings.program for job in jobs})) > 1:
+        raise SettingError(f"program={','.join(programs)}: a sweep has one program", legal="a sweep of each")
     shared = common(first)
     name = first.sweep or digest(sorted(shared.identity(job.settings.training) for job in jobs))
     group = Group(name, ROOT / first.runs_folder, shared, len(jobs), begin)
@@ -33,7 +37,7 @@ def run(jobs: list[Job], begin: Train = train) -> list[int]:
             else:
                 _here(group, jobs, rows)
         finally:
-            rows += [row_of(job, group.find(job)) for job in jobs[len(rows) :]]
+            rows += [group.row(job, group.find(job)) for job in jobs[len(rows) :]]
             summary.write(group, rows)
             summary.show(group, rows)
     return [code(row) for row in rows]
@@ -41,14 +45,14 @@ def run(jobs: list[Job], begin: Train = train) -> list[int]:
 
 def _here(group: Group, jobs: list[Job], rows: list[Row]) -> None:
     """Fill `rows`; ends early where somebody stops a run."""
-    pasts: list[StoredRun | None] = []
-    for job in jobs:  # a setting of the place makes no other experiment: each job gets a run of its own
-        pasts.append(group.find(job, [past.run_id for past in pasts if past]))
-    there = [past is not None and past.status in FINISHED for past in pasts]
-    console.say(f"sweep     {group.name}: {len(jobs)} runs, {sum(there)} of them there already")
+    runs: list[StoredRun | None] = []
+    for job in jobs:  # a setting of the placement makes no other experiment: each job gets a run of its own
+        runs.append(group.find(job, [run.run_id for run in runs if run]))
+    finished = [run is not None and run.status in FINISHED for run in runs]
+    console.say(f"sweep     {group.name}: {len(jobs)} runs, {sum(finished)} of them exist already")
     try:
-        for number, (job, past) in enumerate(zip(jobs, pasts, strict=True), 1):
-            rows.append(group.here(job, number, len(jobs) - number + 1 - sum(there[number:]), past))
+        for number, (job, run) in enumerate(zip(jobs, runs, strict=True), 1):
+            rows.append(group.here(job, number, len(jobs) - number + 1 - sum(finished[number:]), run))
             summary.write(group, rows)
             if stopped(rows[-1]):
                 return

@@ -1,13 +1,13 @@
-"""The runs of one sweep: which are there already, which one goes on, and what each came to.
+"""The runs of one sweep: which exist already, which one resumes, and the value of each.
 
-A run belongs to the sweep by the name in its provenance and by its experiment's id. What it is worth is the validation
-accuracy after its last epoch, from metrics.csv, which knows nothing of the test set.
+A run belongs to the sweep by the name in its provenance and by its experiment's id. Its value is that of the deciding
+metric in validation after its last epoch, from metrics.csv, which knows nothing of the test set.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,22 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from harness import console
-from harness.contract import bundle, plan
+from harness.contract import bundle, plan, program, serial
 from harness.contract.errors import NotReady, SettingError
+from harness.contract.metrics import Metric
 from harness.contract.plan import DatasetId
 from harness.data import obtain
-from harness.finish import conclude, summary
+from harness.evidence import quantity
+from harness.finish import conclude
 from harness.finish.conclude import Epoch
 from harness.launch.follow import SIGNALS
 from harness.planning import draft
-from harness.runs import run_folder, stored
+from harness.runs import locks, run_folder, stored
 from harness.runs.stored import StoredRun
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
 from harness.settings.schema import Config
 from harness.settings.sweeps import Job
 from harness.sweep import dvc_experiments
-from programs.cifar10.settings import Training
 
 FOLDER = "sweeps"  # below the folder of all runs
 FINISHED = ("completed", "pruned")
@@ -40,25 +41,33 @@ Judge = Callable[[Epoch], None]
 
 @dataclass(frozen=True)
 class Common:
-    """What all trainings of a sweep share: data, code and lock, by hash."""
+    """What all trainings of a sweep share: the program and the metric that decides; data, code and lock, by hash."""
 
+    program: str
+    objective: Metric
     dataset: DatasetId
     code: str
     lock: str
 
-    def experiment(self, training: Training) -> plan.Experiment:
-        return plan.Experiment(vars(training), self.dataset, self.code, self.lock)
+    @property
+    def measure(self) -> str:
+        """The column of metrics.csv that the trainings are compared by."""
+        return f"validation_{self.objective.name}"
 
-    def identity(self, training: Training) -> str:
+    def experiment(self, training: Any) -> plan.Experiment:
+        """The experiment with these settings of the program."""
+        return plan.Experiment(self.program, vars(training), self.dataset, self.code, self.lock)
+
+    def identity(self, training: Any) -> str:
         """The id of the experiment with these settings."""
         return plan.experiment_id(self.experiment(training))
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one training of a sweep came to: the words that train it again, its run, and the validation accuracies.
+    """One training of a sweep: the words that train it again, its run, and its values of `objective` in validation.
 
-    `curve` has pairs of epoch and accuracy.
+    `curve` has pairs of epoch and value; it is empty where the program reports none.
     """
 
     words: tuple[str, ...]
@@ -66,62 +75,68 @@ class Row:
     status: str
     curve: tuple[tuple[int, float], ...]
     reason: str | None
+    objective: Metric
 
     @property
-    def accuracy(self) -> float | None:
-        """After the last epoch."""
-        return self.curve[-1][1] if self.curve else None
+    def value(self) -> float | None:
+        """After the last epoch; None where there is none, or it is no number."""
+        value = self.curve[-1][1] if self.curve else math.nan
+        return value if math.isfinite(value) else None
+
+    @property
+    def shown(self) -> str:
+        """The value in words."""
+        return "-" if self.value is None else quantity.text(self.objective, self.value)
 
     def __str__(self) -> str:
         if not self.curve:
             return self.status
-        return f"{self.status}, validation accuracy {self.accuracy:.4f} after epoch {self.curve[-1][0]}"
+        return f"{self.status}, validation {self.objective.name} {self.shown} after epoch {self.curve[-1][0]}"
 
 
 Train = Callable[[Config, str, str | None, Judge], StoredRun]
 
 
 def common(settings: Config) -> Common:
-    """Find data and code, as for a run of these settings.
+    """Find program, data and code, as for a run of these settings.
 
     Raises:
-        HarnessError: the data cannot be had, the folder of runs not be written, or a run is to be resumed.
+        HarnessError: the data cannot be obtained, the folder of runs cannot be written, or a run is to be resumed.
     """
     if settings.resume:
         raise SettingError(
-            "resume goes on with one run; a sweep goes on when it is typed again",
-            command=f"{command_name()} -m sweep=NAME …",
+            "resume is for one run; a sweep resumes when it is typed again", command=f"{command_name()} -m sweep=NAME …"
         )
     run_folder.make_writable(ROOT / settings.runs_folder)
-    data, files = obtain.obtain(ROOT, settings.data, console.say), bundle.collect(ROOT)
-    return Common(data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
+    trained = program.load(settings.program)
+    data = obtain.obtain(ROOT, settings.data, trained.source(), console.say)
+    files = bundle.collect(ROOT, settings.program)
+    objective = trained.describe(settings.program, settings.training).objective
+    return Common(settings.program, objective, data.dataset, bundle.code_hash(files), bundle.lock_hash(files))
 
 
 def digest(value: Any) -> str:
-    """A sweep's own name: the first 8 hex digits of the sha256 of what defines it, as canonical JSON."""
-    return hashlib.sha256(json.dumps(plan.to_json(value), sort_keys=True).encode()).hexdigest()[:8]
+    """A sweep's own name: the first 8 hexadecimal characters of the sha256 of what defines it, as canonical JSON."""
+    return hashlib.sha256(json.dumps(serial.to_json(value), sort_keys=True).encode()).hexdigest()[:8]
 
 
-def train(settings: Config, identity: str, begun: str | None, judge: Judge) -> StoredRun:
-    """One run here, from the states of the run `begun` where there is one.
+def train(settings: Config, identity: str, unfinished: str | None, judge: Judge) -> StoredRun:
+    """Train one run here, from the checkpoints of the run `unfinished` where there is one.
 
     Raises:
         HarnessError: it cannot begin, or would be another experiment than when the sweep began.
     """
-    started = time.monotonic()
-    made = draft.make(settings, console.say, begun)
-    if made.plan.experiment_id != identity:
+    since = time.monotonic()
+    prepared = draft.make(settings, console.say, unfinished)
+    if prepared.plan.experiment_id != identity:
         raise NotReady("code, libraries or data have changed since this sweep began", legal="those of its first run")
-    runner = made.prepare()
-    run = made.stage()
-    summary.announce(made.plan, run)
-    target = ROOT / settings.publish if settings.publish else None
-    conclude.conclude(runner, run, made.plan, made.data.folder, settings.comet, target, started, judge)
-    return stored.read(run)
+    started = conclude.start(prepared, settings, since)
+    conclude.conclude(started, judge)
+    return stored.read(started.run)
 
 
 class Group:
-    """The runs of the sweep `name`; `total` is how many it should come to."""
+    """The runs of the sweep `name`; `total` is how many it should have in the end."""
 
     def __init__(self, name: str, runs: Path, shared: Common, total: int, begin: Train = train) -> None:
         self.name, self.runs, self.shared, self.total = name, runs, shared, total
@@ -134,70 +149,65 @@ class Group:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """A lock that ends with this program, however that ends.
+        """Hold a lock that ends with this program, however that ends.
 
         Raises:
             NotReady: another program runs this sweep.
         """
-        path = self.folder / f"{self.name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise NotReady(
-                    f"another program runs the sweep {self.name}", legal="its end, or another sweep=NAME"
-                ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
+        refusal = NotReady(f"another program runs the sweep {self.name}", legal="its end, or another sweep=NAME")
+        with locks.alone(self.folder / f"{self.name}.lock", refusal):
             yield
 
     def find(self, job: Job, taken: Sequence[str] = ()) -> StoredRun | None:
         """The newest finished run of this training, else the newest unfinished one, that is not `taken`."""
         identity = self.shared.identity(job.settings.training)
-        found = []
+        own = []
         for path in sorted(self.runs.glob(f"*-{identity[:8]}/plan.json")):
             with contextlib.suppress(NotReady):
-                found.append(stored.read(run_folder.RunFolder(path.parent)))
-        mine = [
-            each
-            for each in found
-            if (each.plan.experiment_id, each.plan.provenance.sweep) == (identity, self.name)
-            and each.run_id not in taken
-        ]
-        finished = [each for each in mine if each.status in FINISHED]
-        return (finished or mine)[-1] if mine else None
+                run = stored.read(run_folder.RunFolder(path.parent))
+                same = (run.plan.experiment_id, run.plan.provenance.sweep) == (identity, self.name)
+                own += [run] if same and run.run_id not in taken else []
+        finished = [run for run in own if run.status in FINISHED]
+        return (finished or own)[-1] if own else None
 
-    def here(self, job: Job, number: int, left: int, past: StoredRun | None, judge: Judge = lambda epoch: None) -> Row:
-        """The training as a finished run, one that goes on from its states, or a new one.
+    def here(self, job: Job, number: int, left: int, run: StoredRun | None, judge: Judge = lambda epoch: None) -> Row:
+        """The row of a training: of a finished run, of one that resumes from its checkpoint, or of a new one.
 
         Raises:
             HarnessError: as `train`.
         """
-        if past is not None and past.status in FINISHED:
-            row = row_of(job, past)
-            console.say(f"there     run {number} of {self.total}, {row}: {past.run_id}")
+        if run is not None and run.status in FINISHED:
+            row = self.row(job, run)
+            console.say(f"exists    run {number} of {self.total}, {row}: {run.run_id}")
             return row
-        begun = past.run_id if past and any(past.folder.checkpoints.glob("step-*.ckpt")) else None
+        unfinished = run.run_id if run and has_checkpoint(run) else None
         time_left = ""
         if self._seconds:
             mean = sum(self._seconds) / len(self._seconds)
             time_left = f", {console.duration(mean * left)} left"
         console.say(f"\nrun {number} of {self.total}{time_left}: {' '.join(job.words)}")
-        if begun:
-            console.say(f"goes on   from the last state of {begun}")
+        if unfinished:
+            console.say(f"resume    from the last checkpoint of {unfinished}")
         started = time.monotonic()
         settings = replace(job.settings, sweep=self.name)
-        past = self._begin(settings, self.shared.identity(settings.training), begun, judge)
-        dvc_experiments.show(ROOT, past)
+        run = self._begin(settings, self.shared.identity(settings.training), unfinished, judge)
+        dvc_experiments.show(ROOT, run)
         self._seconds.append(time.monotonic() - started)
-        return row_of(job, past)
+        return self.row(job, run)
+
+    def row(self, job: Job, run: StoredRun | None) -> Row:
+        """A training as a row; without a run it was not begun."""
+        if run is None:
+            return Row(job.words, None, "not run", (), None, self.shared.objective)
+        measure, reason = self.shared.measure, run.record.reason if run.record else None
+        curve = tuple((int(epoch["epoch"]), float(epoch[measure])) for epoch in run.epochs if measure in epoch)
+        return Row(job.words, run.run_id, run.status, curve, reason, self.shared.objective)
 
 
-def row_of(job: Job, past: StoredRun | None) -> Row:
-    """A run as a row; None: it was not begun."""
-    if past is None:
-        return Row(job.words, None, "not run", (), None)
-    curve = tuple((int(each["epoch"]), float(each["validation_accuracy"])) for each in past.epochs)
-    return Row(job.words, past.run_id, past.status, curve, past.record.reason if past.record else None)
+def has_checkpoint(run: StoredRun) -> bool:
+    """Whether a run can be resumed."""
+    return any(run.folder.checkpoints.glob("step-*.ckpt"))
 
 
 def stopped(row: Row) -> bool:

@@ -1,132 +1,84 @@
-"""Jobs of a sweep on SageMaker, side by side: one trial, one question, one dollar cap, one table.
+"""Jobs of a sweep on SageMaker, side by side: one trial, one question, one dollar cap, one table."""
 
-Each job is followed by a process of its own, `attach.py`, so each run folder is finished as any other.
-"""
-
-import contextlib
-import json
 import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from harness import console
-from harness.cloud import runner
-from harness.cloud.preflight import SageMakerTarget, agree, cost
+from harness.cloud import cost
+from harness.cloud.preflight import SageMakerTarget
 from harness.contract.errors import HarnessError, RunFailed
+from harness.contract.plan import RunPlan
 from harness.finish import summary
-from harness.launch import collect, listener
-from harness.launch.follow import answer, hearing
-from harness.launch.listener import CLOUD, WORKER
+from harness.launch import collect
+from harness.launch.follow import hearing
 from harness.launch.runner import Ended
 from harness.planning import draft
 from harness.runs.run_folder import RunFolder
-from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config
-
-LOOK = 0.5  # seconds between two looks at what is said
-FOLLOWED = 2  # attach.py's exit code where another program follows the job
-
-
-@dataclass
-class _Followed:
-    """A job and the process that follows it, which outlives this one; `said` is the last that it let hear."""
-
-    run: RunFolder
-    label: str
-    child: "subprocess.Popen[bytes]"
-    words: IO[str]
-    said: str = "sent"
-
-    def over(self) -> bool:
-        """Whether it has ended. Where another program follows the job, that one is waited for."""
-        if self.child.poll() == FOLLOWED and not self.run.record.exists():
-            if runner.followed(self.run):
-                self.said = "another program follows it"
-                return False
-            again = _follow(self.run, self.label)
-            self.child, self.words = again.child, again.words
-        return self.child.poll() is not None
-
-    def code(self) -> int:
-        """Its exit code."""
-        if self.child.wait() == FOLLOWED and self.run.record.exists():
-            status = json.loads(self.run.record.read_text())["status"]
-            return 0 if status == "completed" else 1
-        return self.child.returncode
-
-    def listen(self) -> None:
-        """Take in what the process has printed since."""
-        for line in self.words:
-            self.said = _short(line) or self.said
+from harness.sweep.followed import Followed, follow, watch
 
 
 def burst(
     sweep: list[Config],
     say: Callable[[str], None],
-    begun: Sequence[str | None],
-    going: Sequence[RunFolder],
+    unfinished: Sequence[str | None],
+    running: Sequence[RunFolder],
     share: int,
 ) -> list[int]:
-    """Check all, try one here, ask once, send all, follow all. The exit codes, in order; those of `going` come last.
+    """Check all, try one here, ask once, send all, follow all. The exit codes, in order; those of `running` come last.
 
-    `begun` names for each the run that it goes on from, if any; `going` are runs whose jobs are only to be followed.
+    `unfinished` names for each the run that it resumes, if any; `running` are runs whose jobs are only to be followed.
     Each job may cost a `share`-th of the cap.
 
     Raises:
         HarnessError: one of them cannot be sent: then none is, as far as that can be known before.
     """
-    told: set[str] = set()
+    printed: set[str] = set()
 
     def once(line: str) -> None:
-        if line not in told:
-            told.add(line)
+        if line not in printed:
+            printed.add(line)
             say(line)
 
-    made = [draft.make(shared(each, share), once, name) for each, name in zip(sweep, begun, strict=True)]
-    places = [each.place for each in made if isinstance(each.place, SageMakerTarget)]
-    if made:
-        places[0].try_here(made[0].plan, made[0].files, made[0].data)
-        say(f"sweep     {len(made)} jobs; {_cap(sweep[0], places, share)}")
-        agree(sweep[0].yes)
-    configs = [vars(each.training) for each in sweep] + [run.planned().experiment.config for run in going]
-    followed = [_follow(run, _label(configs, run.planned().experiment.config)) for run in going]
+    drafts = [draft.make(with_share(each, share), once, name) for each, name in zip(sweep, unfinished, strict=True)]
+    targets = [each.target for each in drafts if isinstance(each.target, SageMakerTarget)]
+    if drafts:
+        targets[0].try_here(drafts[0].plan, drafts[0].files, drafts[0].data)
+        say(f"sweep     {len(drafts)} jobs; {_cap(sweep[0], targets, share)}")
+        cost.agree(sweep[0].yes)
+    configs = [each.plan.experiment.config for each in drafts] + [run.planned().experiment.config for run in running]
+    followed = [_follow_planned(run, run.planned(), configs) for run in running]
     for job in followed:
-        say(f"goes on   {job.label}: {job.run.path}")
+        say(f"running   {job.label}: {job.run.path}")
     unsent: str | None = None
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with hearing(notes.put):
-        for each, place in zip(made, places, strict=True):
-            runner = place.upload(each.files, each.data)
+        for each, target in zip(drafts, targets, strict=True):
+            sender = target.upload(each.files, each.data)
             run = each.stage()
             try:
                 if not notes.empty():
                     raise RunFailed("it was asked to stop before this job")
-                runner.send(run)
-            except HarnessError as error:  # those that are sent go on, and are followed
+                sender.send(run)
+            except HarnessError as error:  # those that are sent keep running, and are followed
                 unsent = error.what
                 collect.collect(run, each.plan, Ended(1, unsent, run.job / "model", run.job / "output"))
                 say(f"not sent  {run.path.name}: {error}")
                 break
-            followed.append(_follow(run, _label(configs, each.plan.experiment.config)))
+            followed.append(_follow_planned(run, each.plan, configs))
             say(f"sent      {followed[-1].label}: {run.path}")
-        _watch(followed, notes)
-    followed = followed[len(going) :] + followed[: len(going)]
+        watch(followed, notes)
+    followed = followed[len(running) :] + followed[: len(running)]
     codes = [job.code() for job in followed]
     for job, code in zip(followed, codes, strict=True):
         say(f"{summary.outcome(code):9} {job.label}: {job.run.path}")
     if unsent is not None:
-        raise RunFailed(f"{len(made) + len(going) - len(followed)} of {len(made)} jobs were not sent: {unsent}")
+        raise RunFailed(f"{len(drafts) + len(running) - len(followed)} of {len(drafts)} jobs were not sent: {unsent}")
     return codes
 
 
-def shared(settings: Config, jobs: int) -> Config:
+def with_share(settings: Config, jobs: int) -> Config:
     """The settings with their part of the sweep's cap."""
     mode = settings.mode
     if not isinstance(mode, Cloud) or mode.max_usd is None:
@@ -134,15 +86,15 @@ def shared(settings: Config, jobs: int) -> Config:
     return replace(settings, mode=replace(mode, max_usd=mode.max_usd / jobs))
 
 
-def _cap(settings: Config, places: list[SageMakerTarget], share: int) -> str:
+def _cap(settings: Config, targets: list[SageMakerTarget], share: int) -> str:
     mode = settings.mode
     assert isinstance(mode, Cloud)
-    most = [place.budget.most for place in places]
+    most = [target.budget.most for target in targets]
     known = [each for each in most if each is not None]
     total = f"at most {sum(known):.2f} USD together" if len(known) == len(most) else "the price of some is unknown"
-    if share > len(places) and known:
+    if share > len(targets) and known:
         total += f", and {share * sum(known) / len(known):.2f} USD for all {share} that the sweep may come to"
-    return f"{total}; each: {cost(places[0].budget, mode)}"
+    return f"{total}; each: {cost.in_words(targets[0].budget, mode)}"
 
 
 def _label(configs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
@@ -151,70 +103,5 @@ def _label(configs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> s
     return " ".join(f"{name}={config[name]}" for name in varied) or "one of equals"
 
 
-def _follow(run: RunFolder, label: str) -> _Followed:
-    """Its words go to a file without a name: nothing blocks, or breaks, where nobody reads."""
-    with tempfile.NamedTemporaryFile("wb") as file:
-        child = subprocess.Popen(
-            [sys.executable, str(ROOT / "src" / "attach.py"), str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        return _Followed(run, label, child, Path(file.name).open(errors="replace"))
-
-
-def _watch(followed: list[_Followed], notes: "queue.SimpleQueue[str | None]") -> None:
-    """The table, until all have ended; a signal stops all or leaves all, as it would one."""
-    with _table(followed) as show:
-        while running := [each for each in followed if not each.over()]:
-            show()
-            with contextlib.suppress(queue.Empty):
-                meant = answer(str(notes.get(timeout=LOOK)), notes)
-                for each in running if meant != "g" else ():
-                    each.child.send_signal(signal.SIGTERM if meant == "s" else signal.SIGHUP)
-        show()
-
-
-@contextlib.contextmanager
-def _table(followed: list[_Followed]) -> Iterator[Callable[[], None]]:
-    """What shows all jobs: a table that stays in its place on a terminal, lines now and then in a log."""
-    if not sys.stdout.isatty():
-        shown: dict[str, str] = {}
-        next_at = 0.0
-
-        def lines() -> None:
-            nonlocal next_at
-            for each in followed:
-                each.listen()
-                if time.monotonic() >= next_at and shown.get(each.label) != each.said:
-                    shown[each.label] = each.said
-                    console.say(f"{each.label}: {each.said}")
-            if time.monotonic() >= next_at:
-                next_at = time.monotonic() + listener.PLAIN_SECONDS
-
-        yield lines
-        return
-    from rich.live import Live
-    from rich.table import Table
-
-    with Live(refresh_per_second=2) as live:
-
-        def draw() -> None:
-            table = Table("run", "settings", "state")
-            for each in followed:
-                each.listen()
-                table.add_row(each.run.path.name, each.label, each.said)
-            live.update(table)
-
-        yield draw
-
-
-def _short(line: str) -> str | None:
-    """What of a line belongs into the table."""
-    if line.startswith((CLOUD, "training")):
-        return line.split(maxsplit=1)[1].strip()
-    values = listener.parse(line)
-    if "epoch" in values:
-        return f"epoch {values['epoch']:.0f}, validation accuracy {values.get('validation_accuracy', 0):.4f}"
-    return line.strip() if line.startswith(("FAILED", "accuracy")) and not line.startswith(WORKER) else None
+def _follow_planned(run: RunFolder, plan: RunPlan, configs: Sequence[Mapping[str, Any]]) -> Followed:
+    return follow(run, _label(configs, plan.experiment.config), plan.description.objective)

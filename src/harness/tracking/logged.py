@@ -10,7 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from harness.contract.plan import RunPlan, to_json
+from harness.contract.plan import RunPlan
+from harness.contract.serial import to_json
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 

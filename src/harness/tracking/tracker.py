@@ -2,7 +2,7 @@
 
 Comet is fed by child processes, never by the training, so whatever it does they can be killed without harm to the run.
 One child always writes an offline archive into the run folder; where there is a key, another one streams the same to
-Comet. Both start with the run: Comet's import overlaps TensorFlow's.
+Comet. Both start with the run: Comet's import overlaps the framework's.
 
 The host appends each epoch to a file that the children follow: a file is never full, so the host never waits, and a
 child that starts late reads all of it. The end of a child's stdin is the end of the run; a word before it says that

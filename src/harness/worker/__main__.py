@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.contract import atomic, job, plan, record
+from harness.contract import atomic, job, plan, record, serial
 from harness.contract.errors import HarnessError, RunFailed
 from harness.contract.job_folder import JobFolder
 from harness.worker.training import train
@@ -51,7 +51,7 @@ def main(base: str) -> int:
     stop.listen()
     for path in (folder.models, folder.output, folder.checkpoints):
         path.mkdir(parents=True, exist_ok=True)
-    planned = plan.from_json(plan.RunPlan, json.loads(folder.plan.read_text()))
+    planned = serial.from_json(plan.RunPlan, json.loads(folder.plan.read_text()))
     print(f"worker {planned.run_id}", flush=True)  # the launcher's own talk ends here
     evidence: dict[str, Any] = {"started": _now(), "seconds": {}}
     with _companion(folder):
@@ -59,7 +59,7 @@ def main(base: str) -> int:
             group = train(folder, planned, evidence, stop)
             if job.read(folder.resources).chief:
                 completed = record.of(planned, **evidence, status="completed", finished=_now())
-                atomic.write(folder.record, plan.dumps(completed))
+                atomic.write(folder.record, serial.dumps(completed))
             group.leave()
         except BaseException as error:
             reason = _reason(error)
@@ -68,7 +68,7 @@ def main(base: str) -> int:
             print(f"failed: {reason}", flush=True)
             atomic.write(folder.failure, reason[:REASON_LENGTH])
             failed = {"status": "failed", "reason": reason, "finished": _now()}
-            atomic.write(folder.record, plan.dumps(record.of(planned, **{**evidence, **failed})))
+            atomic.write(folder.record, serial.dumps(record.of(planned, **{**evidence, **failed})))
             return 1
         return 0
 

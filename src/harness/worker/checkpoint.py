@@ -14,7 +14,7 @@ from harness.contract import atomic
 from harness.contract.errors import NotReady
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
-SHORT = 16  # hex digits that tell two tensors, or two epochs, apart
+SHORT = 16  # hexadecimal characters that tell two tensors, or two epochs, apart
 
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +29,7 @@ def digest(weights: Mapping[str, Array]) -> str:
 
 
 def tensor_digests(weights: Mapping[str, Array]) -> tuple[tuple[str, ...], ...]:
-    """(path, first 16 digits of its digest) of each array, in the order of the mapping."""
+    """(path, first 16 characters of its digest) of each array, in the order of the mapping."""
     return tuple((path, digest({path: array})[:SHORT]) for path, array in weights.items())
 
 

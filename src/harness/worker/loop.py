@@ -10,7 +10,7 @@ from typing import Any
 from harness.contract.errors import RunFailed
 from harness.contract.job import Group
 from harness.contract.plan import TRIED
-from harness.contract.program import Outcome, Steps
+from harness.contract.steps import Outcome, Steps
 from harness.worker import checkpoint
 
 Report = Callable[[dict[str, Any]], None]
@@ -64,7 +64,7 @@ class Loop:
 
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, what the program measured, EXAMPLES_per_second (of the steps alone), seconds (with the
-            measuring), weights (the first digits of their digest): after each epoch;
+            measuring), weights (the first characters of their digest): after each epoch;
         progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left: every 2 s at most;
         note (text);
         test_NAME of each metric: at the end.
@@ -140,7 +140,7 @@ class Loop:
         if newest:
             self.steps.step = newest.step
             self.steps.restore(newest.step, newest.arrays)
-            self.epochs, self.first = newest.epochs, newest.step
+            self.epochs = newest.epochs
             self.written = (newest.step, len(newest.epochs))
             self.report({"note": f"resumed after step {newest.step} of {self.steps.steps}"})
 

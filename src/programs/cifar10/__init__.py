@@ -6,7 +6,9 @@ from typing import Any
 
 from harness.contract.job import Job
 from harness.contract.metrics import Metric
-from harness.contract.program import Program, Scores, Source, Steps
+from harness.contract.program import Program, Scores
+from harness.contract.source import Source
+from harness.contract.steps import Steps
 from harness.frameworks.tensorflow import TensorFlow
 from programs.cifar10.settings import Training, check
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from harness.contract.errors import RunFailed
 from harness.contract.job import Job
-from harness.contract.program import Arrays, Outcome, Steps
+from harness.contract.steps import Arrays, Outcome, Steps
 from harness.frameworks import tensorflow
 from programs.cifar10 import dataset
 from programs.cifar10.evaluation import evaluate, inference

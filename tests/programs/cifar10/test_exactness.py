@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from harness.contract import bundle, identity, plan
+from harness.contract import bundle, identity, plan, serial
 from harness.contract.job_folder import JobFolder
-from tests.support.plans import PLACEMENT, PROVENANCE
 from tests.fakes.fork_server import Forge
 from tests.support import small_data
+from tests.support.plans import PLACEMENT, PROVENANCE
 
 ROOT = Path(__file__).parents[3]
 KILLS = 4  # of each training
@@ -53,7 +53,7 @@ def stage(base: Path, data: Path, changes: dict[str, Any], seconds: float) -> Jo
     dataset = identity.identify(data, "small")
     experiment = plan.Experiment(config, dataset, bundle.code_hash(files), bundle.lock_hash(files))
     placement = replace(PLACEMENT, checkpoint_seconds=seconds)
-    job.plan.write_text(plan.dumps(plan.make(experiment, placement, PROVENANCE, datetime.now(UTC))))
+    job.plan.write_text(serial.dumps(plan.make(experiment, placement, PROVENANCE, datetime.now(UTC))))
     return job
 
 

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from harness.contract.job import Job
 from harness.contract.metrics import Metric
-from harness.contract.program import Program, Sample, Scores, Source, Steps
+from harness.contract.program import Program, Scores
 from harness.contract.rules import in_range
+from harness.contract.source import Sample, Source
+from harness.contract.steps import Steps
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.contract import atomic
-from harness.contract.program import Outcome, Scores, Steps
+from harness.contract.program import Scores
+from harness.contract.steps import Outcome, Steps
 from harness.worker import randomness
 from programs.tiny import Settings
 

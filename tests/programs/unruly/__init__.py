@@ -6,8 +6,10 @@ from typing import Annotated
 
 from harness.contract.job import Job
 from harness.contract.metrics import Metric
-from harness.contract.program import Program, Scores, Source, Steps
+from harness.contract.program import Program, Scores
 from harness.contract.rules import in_range, one_of
+from harness.contract.source import Source
+from harness.contract.steps import Steps
 
 BEHAVIOURS = (
     "train",

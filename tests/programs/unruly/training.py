@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.contract import atomic
-from harness.contract.program import Outcome, Steps
+from harness.contract.steps import Outcome, Steps
 from programs.unruly import Settings
 
 PATIENT = ("wait", "be deaf", "complete when stopped", "talk")

@@ -23,7 +23,7 @@ LOGIN = "aws sso login (or: aws configure)"
 
 @dataclass(frozen=True)
 class Account:
-    """`session` is boto3's; `number` the account's twelve digits; `role` an ARN; `bucket` a name."""
+    """`session` is boto3's; `number` the account's number; `role` an ARN; `bucket` a name."""
 
     session: Any
     region: str
@@ -91,7 +91,7 @@ def _partition(made: Any) -> str:
 
 
 def number(made: Any) -> str:
-    """The twelve digits of the account that the credentials belong to.
+    """The number of the account that the credentials belong to.
 
     Raises:
         NotReady: there are no credentials, or AWS does not take them.

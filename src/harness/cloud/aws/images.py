@@ -29,7 +29,7 @@ def registry(number: str, region: str) -> str:
 
 
 def own_name(number: str, region: str, recipe: str, gpu: bool) -> str:
-    """The project's image for a recipe (12 hex digits of its hash), for processors or GPUs."""
+    """The project's image for a recipe (12 hexadecimal characters of its hash), for processors or GPUs."""
     return f"{registry(number, region)}/{REPOSITORY}:{recipe}-{'gpu' if gpu else 'cpu'}"
 
 

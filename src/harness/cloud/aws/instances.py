@@ -7,12 +7,12 @@ from typing import Any
 from harness.cloud.aws import account
 from harness.contract.errors import NotReady, SettingError
 
-# Trainium; GPUs older than TensorFlow's code for them; the one processor that is not x86.
+# Trainium; GPUs older than the framework's code for them; the one processor that is not x86.
 UNFIT = re.compile(r"ml\.(trn|inf|p2\.|p6e-gb200)")
 
 
 def check(name: str) -> None:
-    """Refuse what SageMaker does not know, or what TensorFlow here cannot use; asks nobody.
+    """Refuse what SageMaker does not know, or what the framework here cannot use; asks nobody.
 
     Raises:
         SettingError: as it says.

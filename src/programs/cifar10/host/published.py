@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.contract.plan import DatasetId, FileId
-from harness.contract.program import Published, Sample, Source
+from harness.contract.source import Published, Sample, Source
 from programs.cifar10.files import META, TEST, TRAIN
 
 CIFAR10 = DatasetId(  # checksums as published; the directory hash follows from them
