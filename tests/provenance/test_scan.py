@@ -73,8 +73,9 @@ def test_a_line_that_says_so_is_let_through():
         "password: <your password>", 'password = "changeme"', "secret_name = harness/comet", "keys = sorted(found)",
         "tokenizer = 'bert-base-uncased'", "max_tokens=4096", "token_count: 128000", "--hash=sha256:" + "ab12" * 16,
         "url = https://example.org:8080/a/b@c", "url = http://localhost:8888/x?key=value", "if token == 'end': pass",
-       
-        "commit 0123456789abcdef0123456789abcdef01234567", "md5: 15fc275e5cae3db098ab0f217a684a1f.dir", "passes = 12345678",
+
+        "commit 0123456789abcdef0123456789abcdef01234567",
+        "md5: 15fc275e5cae3db098ab0f217a684a1f.dir", "passes = 12345678",
         'help={"password": "The password to use"}', "PASSED tests/test_a.py::test_b", "compass: north-1",
         "monkey = 'abcdef123456'", "sort_key = by_name_and_time",
         "author: me@example.org", "class Secret(Base): ...",

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from harness.contract.plan import dumps
+from harness.contract.serial import dumps
 from harness.provenance import credentials, repository
 
 ALL = string.ascii_letters + string.digits

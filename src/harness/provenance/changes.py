@@ -1,13 +1,17 @@
 """What differs between a commit and the working tree, as git sees it and where its index hides it."""
 
 import os
+import re
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.provenance.command import answer, output, words
+from harness.provenance.command import GitFailed, answer, output, words
 
 SUBMODULE = b"160000"  # the mode of an entry that is a commit of another repository
 HARMLESS = (b"CRLF", b"LF will be replaced")  # warnings of line ends, which change nothing here
+STATUS = ("--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--ignore-submodules=none", "--no-renames")
+FILTER = re.compile(r"clean filter '(.+)' failed")
 OTHER = "a repository of its own"
 
 
@@ -31,8 +35,7 @@ def find(top: Path, commit: str) -> Changes:
     Raises:
         GitFailed: git cannot say.
     """
-    options = ("--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--ignore-submodules=none", "--no-renames")
-    status = answer(top, "status", *options)
+    status = _status(top)
     tracked: set[str] = set()
     untracked: list[str] = []
     foreign: dict[str, str] = {}
@@ -57,6 +60,19 @@ def find(top: Path, commit: str) -> Changes:
         if path not in foreign and _filled_without_repository(top / path):
             foreign[path] = "a submodule that is not initialised"
     return Changes(tuple(sorted(tracked | hidden)), tuple(untracked), foreign, tuple(unknown))
+
+
+def _status(top: Path) -> "subprocess.CompletedProcess[bytes]":
+    """Git's status; where a file's filter is not installed, that of the others, and an error for this one."""
+    optional: dict[str, str] = {}
+    while True:
+        try:
+            return answer(top, "status", *STATUS, configuration=optional)
+        except GitFailed as error:
+            filtered = FILTER.search(str(error))
+            if filtered is None or (name := f"filter.{filtered[1]}.required") in optional:
+                raise
+            optional[name] = "false"
 
 
 def _matters(line: bytes) -> bool:

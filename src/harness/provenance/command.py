@@ -69,13 +69,15 @@ def answer(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
     codes: Collection[int] = (0,),
+    configuration: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
-    """What git prints on both streams, and its return code, one of `codes`.
+    """What git prints on both streams, and its return code, one of `codes`; `configuration` goes before git's own.
 
     Raises:
         GitFailed: as `output`.
     """
-    settings = [word for name, value in READING.items() for word in ("-c", f"{name}={value}")]
+    pairs = {**READING, **(configuration or {})}
+    settings = [word for name, value in pairs.items() for word in ("-c", f"{name}={value}")]
     verb = next(word for word in arguments if not word.startswith("-"))
     try:
         process = _run(root, (*settings, *arguments), stdin, {**QUIET, **(environment or {})}, SECONDS)

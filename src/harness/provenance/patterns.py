@@ -161,7 +161,11 @@ FORMS = (
         "password",
         r"(?i)\blogin\s+\S+\s+password\s+(?P<secret>\S+)|\bmachine\s+\S+[^\n]{0,200}\bpassword\s+\S+",
     ),
-    _rule("npm password", "_auth _password", r"(?i)_(?:authToken|auth|password)\s*=\s*\"?(?P<secret>[^\s\"$]{6,})"),
+    _rule(
+        "npm password",
+        "_auth _password",
+        r"(?im)(?:_authToken|(?:^|[/:])_(?:auth|password))\s*=\s*\"?(?P<secret>[^\s\"$]{6,})",
+    ),
     _rule("pgpass password", ":", r"(?m)^[\w.*-]+:(?:\d{2,5}|\*):[\w*-]+:[\w*-]+:(?P<secret>[^\s:]{4,})$"),
     _rule("Docker login", "auth", r"\"(?:auth|identitytoken)\"\s*:\s*\"(?P<secret>[\w+/=.-]{8,})\""),
     _rule("Kaggle key", "key", r"\"key\"\s*:\s*\"(?P<secret>[0-9a-f]{32})\""),

@@ -81,7 +81,7 @@ def _holds(rule: Rule, match: re.Match[bytes]) -> bool:
 
 def _assigned(match: re.Match[bytes], bare: bool) -> bool:
     """Whether a value beside such a name looks like a secret: no expression, type, path or word to replace."""
-    value = match["quoted"] or match["plain"]
+    value = match["quoted"] or match["plain"].rstrip(b")]}:.")
     if PLACEHOLDER.match(value) or b" " in value or value.lower() == match["name"].lower():
         return False
     digits, letters = re.search(rb"[0-9]", value), re.search(rb"[A-Za-z]", value)
@@ -90,10 +90,10 @@ def _assigned(match: re.Match[bytes], bare: bool) -> bool:
     if match["quoted"]:
         return (mixed or speaks or len(value) >= 16) and entropy(value) >= 2.3
     plain_word = re.fullmatch(rb"[A-Za-z_][\w.]*", value) is not None  # in code, a variable
-    if plain_word and not digits:
-        if bare and speaks:
-            return value.lower() not in (b"string", b"required", b"optional", b"prompt")
-        return len(value) >= 24 and b"_" not in value and b"." not in value and entropy(value) >= 3.5
+    if plain_word and bare and speaks:
+        return value.lower() not in (b"string", b"required", b"optional", b"prompt")
+    if plain_word and (not bare or not digits):
+        return len(value) >= 20 and b"_" not in value and b"." not in value and entropy(value) >= 3.5 and bool(digits)
     return (mixed or (len(value) >= 16 and bool(digits))) and entropy(value) >= 2.8
 
 
