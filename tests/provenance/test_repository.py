@@ -511,6 +511,7 @@ def test_line_ends_as_the_clone_has_them(clone):
     state = state_of(clone)
     assert rebuild.verify(clone.folder, state, {"src/kept.py": b"one = 1\r\n", "src/new.py": b"a\r\nb\r\n"}) == []
     clone.git("config", "core.autocrlf", "input")
+    clone.git("config", "core.safecrlf", "true")
     state = state_of(clone)
     assert rebuild.verify(clone.folder, state, {"src/new.py": b"a\r\nb\r\n"}) == [
         "src/new.py is another one in the commit and its patch"

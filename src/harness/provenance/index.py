@@ -133,8 +133,11 @@ class Index:
 
     def files(self) -> dict[str, tuple[bytes, bytes]]:
         """Mode and id of every file."""
-        rows = (entry.partition(b"\t") for entry in self._git("ls-files", "-s", "-z").split(b"\0") if entry)
-        return {os.fsdecode(path): (about.split(b" ")[0], about.split(b" ")[1]) for about, _, path in rows}
+        return _listing(self._git("ls-files", "-s", "-z"), 1)
+
+    def committed(self) -> dict[str, tuple[bytes, bytes]]:
+        """Mode and id of every file of the commit."""
+        return _listing(self._git("ls-tree", "-r", "-z", "--full-tree", self._commit), 2)
 
     def checked_out(self, path: str, content: bytes) -> bytes:
         """What a checkout writes for a content of that path here: line ends and filters applied."""
@@ -154,6 +157,11 @@ class Index:
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
         return output(self._top, *arguments, stdin=stdin, environment=self._environment)
+
+
+def _listing(listing: bytes, column: int) -> dict[str, tuple[bytes, bytes]]:
+    rows = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry)
+    return {os.fsdecode(path): (about.split(b" ")[0], about.split(b" ")[column]) for about, _, path in rows}
 
 
 def _lines(ids: Iterable[bytes]) -> bytes:

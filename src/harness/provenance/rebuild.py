@@ -32,13 +32,20 @@ def verify(root: Path, state: GitState, files: Mapping[str, bytes]) -> list[str]
     try:
         top = Path(os.fsdecode(line(output(root, "rev-parse", "--show-toplevel"))))
         project = PurePosixPath(root.resolve().relative_to(top.resolve()).as_posix())
+        if not state.patch:  # the commit itself: no index is needed
+            work = Index(top, state.git.commit, {})
+            return _differences(work, work.committed(), project, files)
         with index.of_commit(top, state.git.commit) as work:
-            if state.patch:
-                work.apply(state.patch)
-            held = work.files()
-            return [row for name in sorted(files) if (row := _difference(work, held, project, name, files[name]))]
+            work.apply(state.patch)
+            return _differences(work, work.files(), project, files)
     except (GitFailed, ValueError) as error:
         return [f"whether commit and patch give this code: {error}"]
+
+
+def _differences(
+    work: Index, held: Mapping[str, tuple[bytes, bytes]], project: PurePosixPath, files: Mapping[str, bytes]
+) -> list[str]:
+    return [row for name in sorted(files) if (row := _difference(work, held, project, name, files[name]))]
 
 
 def _difference(
