@@ -23,7 +23,7 @@ VARIANTS: dict[str, tuple[int, dict[str, str], str]] = {
     "onednn": (2, {"TF_ENABLE_ONEDNN_OPTS": "0"}, ""),
     "isa": (2, {"ONEDNN_MAX_CPU_ISA": "SSE41"}, ""),
     "determinism": (2, {}, "tf.config.experimental.enable_op_determinism = lambda: None"),
-    "order": (2, {}, "was = step.order; step.order = lambda seed, epoch, images: was(seed + 1, epoch, images)"),
+    "order": (2, {}, "was = inputs.order; inputs.order = lambda seed, epoch, images: was(seed + 1, epoch, images)"),
 }
 WORDS = {
     BASE: "two threads, oneDNN on, deterministic operations",

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.projects import git, make_project, record_of, runs
 
-QUICK = "conf/scale/quick.yaml"
+QUICK = "conf/scale_of/cifar10/quick.yaml"
 BIN = Path(sys.executable).parent
 
 
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone without data whose quick scale is quicker, after its first `dvc repro`."""
     folder = make_project(tmp_path_factory.mktemp("pipelines") / "project")
     for name, changes in (
-        ("conf/config.yaml", {"resnet_size": "8"}),
+        ("conf/program/cifar10.yaml", {"resnet_size": "8"}),
         (QUICK, {"epochs": "1", "num_data_batches": "1", "warmup_epochs": "0.0"}),
         ("conf/mode/local.yaml", {"runner": "process"}),
     ):
@@ -55,7 +55,7 @@ def test_the_pipeline_runs_once_repeats_its_bytes_and_compares_experiments(proje
     evaluated = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert recorded.provenance.git.dirty is False  # dvc.lock, which DVC writes meanwhile, is not the user's work
     assert published["weights"] == recorded.weights
-    assert evaluated["test_correct"] == published["test_correct"] == recorded.results.test_correct
+    assert evaluated["test_accuracy"] == published["test_accuracy"] == recorded.value("test")
 
     again = dvc(project, "repro")
     assert "Stage 'train' didn't change" in again

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import plan
-from harness.contract import serial
+from harness.contract import plan, serial
 from harness.contract.errors import NotReady
 from harness.contract.serial import to_json
 from harness.runs import run_folder, schema1, stored

@@ -10,72 +10,58 @@ import termios
 import time
 from pathlib import Path
 
-from tests.support import small_data
-from tests.support.projects import PLANTED, git, make_project, type_in
+from harness.contract import identity
+from tests.support import programs
+from tests.support.projects import PLANTED, TINY, git, make_project, type_in
 
-# The smallest trainings, and the same sent away without the trial and without a question.
-TINY = (
-    "scale=quick",
+# Sent away without the trial and without a question: anything, the tiny program, and that with half a second an epoch.
+SENT = ("mode=cloud", "mode.instance_type=ml.m5.large", "mode.preflight=false", "yes=true", "scale=quick")
+AWAY = (*SENT, *TINY)
+SLOWLY = (*AWAY, "pause=0.08")
+# A small training of CIFAR-10, and the same sent away.
+RESNET = (
     "resnet_size=8",
-    "epochs=2",
-    "batch_size=32",
+    "epochs=1",
+    "batch_size=100",
     "num_data_batches=1",
-    "validation_images=80",
     "warmup_epochs=0",
     "mode.threads=2",
 )
-AWAY = ("mode=cloud", "mode.instance_type=ml.m5.large", "mode.preflight=false", "yes=true", *TINY)
+RESNET_AWAY = (*SENT, *RESNET)
 
 # Of a person with an account.
 SECRETS = {"MY_TOKEN": "planted-token-of-mine", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value"}
 
-# In the place of the worker where a test is about the job around it: no TensorFlow, half a second for each epoch.
-IDLE = """
-import signal, sys, time
-from pathlib import Path
-from harness import atomic, plan, record
-from harness.folders import JobFolder
-import json
-job = JobFolder(Path(sys.argv[1]))
-planned = plan.from_json(plan.RunPlan, json.loads(job.plan.read_text()))
-for folder in (job.model.parent, job.output, job.checkpoints):
-    folder.mkdir(parents=True, exist_ok=True)
-def stop(number, frame):
-    atomic.write(job.failure, "stopped by SIGTERM")
-    atomic.write(job.record, plan.dumps(record.of(planned, status="failed", reason="stopped by SIGTERM")))
-    sys.exit(1)
-signal.signal(signal.SIGTERM, stop)
-print("worker", planned.run_id, flush=True)
-(job.checkpoints / "step-000000001.ckpt").write_bytes(b"state")
-for epoch in range(1, planned.experiment.config["epochs"] + 1):
-    time.sleep(0.5)
-    print(f"epoch={epoch} step={epoch} train_loss=1.0 validation_accuracy=0.5", flush=True)
-job.model.write_bytes(b"model")
-found = {"weights": "0" * 64, "artifacts": {job.model.name: atomic.sha256(job.model)}}
-atomic.write(job.record, plan.dumps(record.of(planned, status="completed", **found)))
-"""
+
+def project(folder: Path, points: int = 350) -> Path:
+    """A copy of this project, committed and pushed, with so many points to train the tiny program on."""
+    made = make_project(folder)
+    programs.pin_points(made, points)
+    return pushed(made)
 
 
-def project(folder: Path, data: Path | None = None, idle: bool = False, images: int = 400) -> Path:
-    """A copy of this project with pinned data, committed and pushed; `idle`: its worker trains nothing."""
+def cifar10_project(folder: Path, data: Path | None = None, images: int = 400) -> Path:
+    """The same with CIFAR-10 in `data`, or where that is None with so many images like it."""
+    from tests.support import small_data  # it sets the environment of TensorFlow
+
     made = make_project(folder)
     if data is None:
         (made / "data").mkdir()
         pin = small_data.write(made / "data", images).hash
-        (made / "data.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: data\n")
     else:
-        from harness.contract import identity
-
         (made / "data").symlink_to(data)
         pin = identity.identify(data, "real").hash
-        (made / "data.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: data\n")
-    if idle:
-        (made / "src" / "harness" / "worker.py").write_text(IDLE)
-    remote = folder.with_name(f"{folder.name}.git")
+    (made / "data.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: data\n")
+    return pushed(made)
+
+
+def pushed(made: Path) -> Path:
+    """The project with all that is in it on a remote."""
+    remote = made.with_name(f"{made.name}.git")
     subprocess.run(["git", "init", "--bare", "--quiet", remote], check=True)
     git(made, "remote", "add", "origin", str(remote))
     git(made, "add", ".")
-    git(made, "commit", "-m", "data")
+    git(made, "commit", "--allow-empty", "-m", "data")
     git(made, "push", "--quiet", "--set-upstream", "origin", "HEAD")
     return made
 
@@ -151,9 +137,9 @@ class Typed:
             self._terminal = None
 
 
-def burst(aws, made, *arguments, **options):
+def burst(aws, made, *arguments, settings=AWAY, **options):
     """Send a job away, and wait."""
-    return type_in(made, *AWAY, *arguments, **{**aws.environment(), **SECRETS, **options})
+    return type_in(made, *settings, *arguments, **{**aws.environment(), **SECRETS, **options})
 
 
 def job_of(aws, run):

@@ -15,7 +15,7 @@ from programs.cifar10.dataset import Dataset
 from programs.cifar10.host import sample
 from programs.cifar10.settings import Training
 
-tensorflow.configure(2)
+tensorflow.set_environment(2)
 
 TRAINING = Training(
     resnet_size=8,
@@ -61,8 +61,8 @@ def images(count: int, classes: int = 4, seed: int = 0) -> tuple[Any, Any]:
 
 def dataset(count: int = 200) -> Dataset:
     """`count` training images, 50 to validate and 70 to test, in 4 classes."""
-    parts = [part for seed, size in enumerate((count, 50, 70)) for part in images(size, seed=seed)]
-    return Dataset(*parts, class_names=("ash", "beech", "cedar", "date"))
+    train, validation, test = (images(size, seed=seed) for seed, size in enumerate((count, 50, 70)))
+    return Dataset(*train, *validation, *test, ("ash", "beech", "cedar", "date"))
 
 
 def read(path: Path) -> tuple[Any, Any]:

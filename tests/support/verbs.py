@@ -13,8 +13,18 @@ from harness.settings.verb import Verb
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(sorted(path.stem for path in (ROOT / "src").glob("*.py")))
 
-HEAVY = tuple(
-    ["hydra", "omegaconf", "yaml", "numpy", "tensorflow", "keras", "sagemaker", "boto3", "comet_ml", "dvc", "optuna"]
+HEAVY = (
+    "hydra",
+    "omegaconf",
+    "yaml",
+    "numpy",
+    "tensorflow",
+    "keras",
+    "sagemaker",
+    "boto3",
+    "comet_ml",
+    "dvc",
+    "optuna",
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,6 @@ from harness.settings import command_line, compose
 from harness.settings.schema import Config
 from harness.sweep import grid, search
 from harness.sweep.group import Common, Judge
-from tests.support import programs
 from tests.support.plans import EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 from tests.support.projects import git, make_project
 from tests.support.records import CODE
@@ -105,14 +104,8 @@ def summary(runs: Path, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the project, committed, that can train the tiny program."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project that can train the tiny program."""
     folder = make_project(tmp_path_factory.mktemp("sweeps") / "project")
-    programs.lay_into(folder)
-    document = folder / "tiny.dvc"
-    if not document.exists():
-        document.write_text(f"outs:\n- md5: {'0' * 32}.dir\n  size: 1\n  nfiles: 1\n  hash: md5\n  path: tiny\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-m", "tiny")
     git(folder, "config", "user.email", "a@example.org")
-    yield folder
+    return folder

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from harness.contract.errors import SettingError
+from harness.sweep import grid
 from tests.support.projects import record_of, runs, type_in
 from tests.sweep.conftest import ERROR, Formula, summary
 from tests.test_pipeline import dvc
@@ -59,10 +61,6 @@ def test_without_validation_a_grid_has_no_best_run_and_says_so(tmp_path, sweep, 
 
 
 def test_one_sweep_is_of_one_program(tmp_path, sweep, monkeypatch):
-    from dataclasses import replace
-
-    from harness.sweep import grid
-
     formula, real = Formula(tmp_path), grid.run
 
     def of_two(jobs, begin):

@@ -17,6 +17,7 @@ from harness.contract.job import Group
 from harness.contract.plan import TRIED
 from harness.contract.steps import Arrays, Outcome, Steps
 from harness.worker import checkpoint, loop
+from harness.worker.clock import Clock as PhaseClock
 from tests.support import tiny
 
 EXPERIMENT = "a" * 64
@@ -101,7 +102,7 @@ def train(
     """A training, and what it reported."""
     reports: list[dict[str, Any]] = []
     checkpointer = loop.Checkpointer(folder, EXPERIMENT, seconds, write)
-    return loop.Loop(steps, "examples", reports.append, checkpointer, loop.Clock(), **options).run(), reports
+    return loop.Loop(steps, "examples", reports.append, checkpointer, PhaseClock(), **options).run(), reports
 
 
 def stop_after(steps: Steps, count: int) -> Callable[[], str | None]:
@@ -437,7 +438,7 @@ def test_the_weights_of_all_workers_are_gathered_and_every_text_fits_the_message
 
 
 def test_seconds_are_told_by_phase(clock: Clock, tmp_path: Path) -> None:
-    own = loop.Clock()
+    own = PhaseClock()
     checkpointer = loop.Checkpointer(tmp_path, EXPERIMENT, NEVER)
     loop.Loop(Counting(clock=clock), "examples", lambda report: None, checkpointer, own).run()
     assert own.seconds == {"build": 0.0, "trace": 1.0, "train": 13.0, "evaluate": 0.0, "checkpoint": 0.0}

@@ -28,12 +28,13 @@ class Runtime:
 
     Attributes:
         package: the distribution whose version the bits depend on; None for none.
-        variables: the environment variables that the bits depend on.
+        variables: the environment variables that the bits depend on; `gpu_variables` where there is a GPU.
         deterministic: whether the framework promises equal bits on equal hardware.
     """
 
     package: str | None = "numpy"
     variables: tuple[str, ...] = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
+    gpu_variables: tuple[str, ...] = ()
     deterministic: bool = True
 
     def configure(self, threads: int) -> None:

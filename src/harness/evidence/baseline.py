@@ -52,11 +52,11 @@ def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
         rows = (baseline.epochs, metrics.epochs(run.metrics))
     except (OSError, ValueError):
         rows = ((), ())
-    kept = baseline.folder.code
-    changes = list(differences(kept, run.code)) if kept.exists() else []
-    found = verdict.judge(baseline.record, record, rows, changes, band(run.path.parent, baseline))
-    atomic.write(run.verdict, dumps(found))
-    return found
+    code = baseline.folder.code  # there where the replay runs another
+    changes = list(differences(code, run.code)) if code.exists() else []
+    judged = verdict.judge(baseline.record, record, rows, changes, band(run.path.parent, baseline))
+    atomic.write(run.verdict, dumps(judged))
+    return judged
 
 
 def read_verdict(run: RunFolder) -> Verdict:

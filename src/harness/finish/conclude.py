@@ -1,7 +1,9 @@
 """Start a drafted run, follow it to completion, and publish what it left: plots, Comet, DVC, console."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +71,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
     run, planned, comet = started.run, started.plan, started.comet
     tracker = Tracker(run, planned, comet.project, comet.workspace)
     listener = Listener(run.log, log_epoch)
+    threading.Thread(target=plots.prepare, daemon=True).start()
     ended = follow.follow(started.runner, run, started.dataset, listener)
     listener.close()
     if ended.detached:
@@ -76,9 +79,11 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
         summary.detached(run)
         return DETACHED
     record = collect.collect(run, planned, ended)
-    plots.draw(run, record, started.dataset)
-    verdict = baseline.judge(run, record) if planned.provenance.replays else None
-    tracked = tracker.finish(record)
+    with ThreadPoolExecutor(1) as beside:  # Comet's children end while this process draws
+        tracking = beside.submit(tracker.finish, record)
+        plots.draw(run, record, started.dataset)
+        verdict = baseline.judge(run, record) if planned.provenance.replays else None
+        tracked = tracking.result()
     if started.target is not None:
         publish.publish_run(run, record, started.target)
     summary.summarise(record, run, str(tracked), time.monotonic() - started.since)

@@ -18,6 +18,13 @@ STYLES = {"train": "--", "validation": "-"}
 ROW = 2  # axes side by side
 
 
+def prepare() -> None:
+    """Import what draws, which takes a while, before there is anything to draw."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+
 def draw(run: RunFolder, record: RunRecord, data: Path) -> None:
     """Draw learning_curve.png and .svg from metrics.csv and, of a run with results, the program's own plots.
 

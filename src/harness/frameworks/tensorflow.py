@@ -23,6 +23,8 @@ UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")
 PARTING = 1.0  # seconds that the chief stays after the others have been told to go
 PORT = 2222  # where a host is named without one
 GONE = ("UnavailableError", "AbortedError", "DeadlineExceededError")  # what TensorFlow raises for a lost worker
+# XLA would compile each reduction with two code generators, to time one against the other.
+XLA_GPU_FLAGS = ("--xla_gpu_experimental_enable_fusion_autotuner=false",)
 STAMP = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 Strategy = Any  # TensorFlow ships no types
 
@@ -39,12 +41,21 @@ class TensorFlow(Runtime):
         "NVIDIA_TF32_OVERRIDE",
         "TF_CUDNN_USE_FRONTEND",
     )
+    gpu_variables = (
+        "XLA_FLAGS",
+        "TF_XLA_FLAGS",
+        "TF_CUDNN_USE_AUTOTUNE",
+        "TF_CUDNN_DETERMINISTIC",
+        "TF_FORCE_GPU_ALLOW_GROWTH",
+        "TF_GPU_THREAD_MODE",
+    )
 
     def configure(self, threads: int) -> None:
         """Set what TensorFlow reads when it loads, and keep Keras from importing what nobody needs here.
 
         oneDNN is off by default on processors without AVX-512, where it doubles the speed; threads change the order of
-        additions and so the bits. Two operations at a time, each on all threads, fill each other's gaps.
+        additions and so the bits. Two operations at a time, each on all threads, fill each other's gaps; a GPU is fed
+        by as many as there are threads. XLA's flags are added to those that are set, unless they are among them.
         """
         set_environment(threads)
         sys.modules.update(dict.fromkeys(UNWANTED))  # type: ignore[arg-type]  # None makes their import fail
@@ -71,9 +82,15 @@ class TensorFlow(Runtime):
 
 def set_environment(threads: int) -> None:
     """Set TensorFlow's and Keras's environment variables; they are read when TensorFlow loads."""
+    gpu = Path("/dev/nvidiactl").exists()  # NVIDIA's driver is there
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-    os.environ["TF_NUM_INTEROP_THREADS"] = str(min(threads, 2))
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(threads if gpu else min(threads, 2))
+    if gpu:
+        flags = os.environ.get("XLA_FLAGS", "").split()
+        named = {flag.split("=")[0] for flag in flags}
+        flags += [flag for flag in XLA_GPU_FLAGS if flag.split("=")[0] not in named]
+        os.environ["XLA_FLAGS"] = " ".join(flags)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["KERAS_BACKEND"] = "tensorflow"
 

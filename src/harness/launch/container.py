@@ -25,6 +25,7 @@ HOST = "algo-1"  # the SDK's name for the first container, the chief; the second
 SERVICE = "com.docker.compose.service"  # the label with that name
 NO_CONTAINER = "the SageMaker SDK started no container; log.txt has its words"
 COMPOSE_FILE = "docker-compose.yaml"
+OWN_CHANNELS = ("code", "sm_drivers")  # that the SDK adds
 
 # No telemetry, no search for credentials on the network; local mode needs neither account nor region.
 SDK_ENVIRONMENT = {
@@ -61,23 +62,30 @@ class Container:
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Hand the SDK its job: the staged bundle, the data, the checkpoints' folder, a root folder of its own."""
         self._run = run
-        # Else Docker makes them, as root, and the worker, which continues as the run's owner, may not write there.
-        (run.job / "model").mkdir(parents=True)
-        for number in range(1, self._count + 1):
-            (run.job / f"algo-{number}" / "output" / "data").mkdir(parents=True)
         # Two runs of one name, in two clones, are two projects.
         self._project = f"{run.path.name.lower()}-{secrets.token_hex(4)}"
         root = str(run.job.resolve())
         code, data, states = (str(path.resolve()) for path in (run.code, dataset, run.checkpoints))
-        job = {
-            "request": request.local(run.planned(), self._image, code, data, states, root),
-            "root": root,
-            "project": self._project,
-        }
+        asked = request.local(run.planned(), self._image, code, data, states, root)
+        self._make_folders([channel["channel_name"] for channel in asked["input_data_config"]])
+        job = {"request": asked, "root": root, "project": self._project}
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has died; its last words are in the other pipe
             print(json.dumps(job), file=self._child.stdin, flush=True)
         return self._child  # its stdin stays open: where it closes, the SDK's process knows that this one is gone
+
+    def _make_folders(self, channels: list[str]) -> None:
+        """What Docker mounts, or mounts on, it would make as root where it is missing.
+
+        The worker, which continues as the run's owner, could not write its outputs, and who started the run could not
+        remove it without Docker's help.
+        """
+        (self._run.job / "model").mkdir(parents=True)
+        for number in range(1, self._count + 1):
+            host = self._run.job / f"algo-{number}"
+            inputs = [f"input/data/{channel}" for channel in (*channels, *OWN_CHANNELS)]
+            for name in ("output/data", *inputs):
+                (host / name).mkdir(parents=True)
 
     def stop(self, at_once: bool) -> None:
         """SIGTERM, or SIGKILL, to the container's process 1."""
@@ -104,13 +112,14 @@ class Container:
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
         containers = self._containers()
-        host, state = first_failed([_inspected(one) for one in containers])
+        states = _states(containers)
+        host, state = first_failed(states)
         code, reason = judge(state, self._child.returncode)
         if host != HOST and code:
             reason = f"worker {host} of {self._count}: {reason or self._failure(host) or f'it ended with {code}'}"
-        if containers:
-            engine.docker("rm", "--force", "--volumes", *containers, timeout=60)
-        engine.remove_network()
+        # While one runs on, it may still write what is collected next.
+        still = len(states) < len(containers) or any(each.get("Running") for _, each in states)
+        (engine.clear_up if still else engine.clear_up_beside)(*containers)
         (self._run.job / COMPOSE_FILE).unlink(missing_ok=True)
         self._take_ownership()
         output = self._run.job / HOST / "output"
@@ -149,13 +158,13 @@ class Container:
         )
 
 
-def _inspected(container: str) -> tuple[str, dict[str, Any]]:
-    """The SDK's name for a container, and what Docker knows of its state."""
-    found = engine.docker(
-        "inspect", "--format", f'{{{{index .Config.Labels "{SERVICE}"}}}} {{{{json .State}}}}', container
-    )
-    host, _, state = found.stdout.partition(" ")
-    return (host, json.loads(state)) if found.returncode == 0 else (HOST, {})
+def _states(containers: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Of each container the SDK's name for it, and what Docker knows of its state."""
+    if not containers:
+        return []
+    form = f'{{{{index .Config.Labels "{SERVICE}"}}}} {{{{json .State}}}}'
+    described = engine.docker("inspect", "--format", form, *containers).stdout.splitlines()
+    return [(host, json.loads(state)) for host, _, state in (line.partition(" ") for line in described)]
 
 
 def first_failed(containers: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:

@@ -1,11 +1,16 @@
-"""The Docker engine: whether it answers, and whether it has the training image."""
+"""The Docker engine: whether it answers, whether it has the training image, and what it must not keep.
 
+As a program it removes what a job leaves there: `python -m harness.launch.engine CONTAINER…`.
+"""
+
+import atexit
 import fcntl
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +149,27 @@ def remove_network() -> None:
     os.close(lock)
 
 
+def clear_up(*containers: str) -> None:
+    """Remove a job's containers, and then the network if nobody else is in it."""
+    if containers:
+        docker("rm", "--force", "--volumes", *containers, timeout=60)
+    remove_network()
+
+
+def clear_up_beside(*containers: str) -> None:
+    """The same in a process of its own, which ends also where this one is killed; at its end this one waits for it."""
+    command = [sys.executable, "-m", "harness.launch.engine", *containers]
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    atexit.register(process.wait)
+
+
 def _networks() -> list[str]:
     """The ids of the networks of that name: one, or none."""
     return docker("network", "ls", "--quiet", "--no-trunc", "--filter", f"name=^{NETWORK}$").stdout.split()
@@ -167,3 +193,7 @@ def docker(*arguments: str, timeout: float = ANSWER) -> "subprocess.CompletedPro
         return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout:.0f} s")
     except OSError as error:
         return subprocess.CompletedProcess(command, 127, "", str(error))
+
+
+if __name__ == "__main__":
+    clear_up(*sys.argv[1:])

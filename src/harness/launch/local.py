@@ -1,6 +1,7 @@
 """This machine as a place: a process, or a container where an engine and the image are there."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,16 @@ def choose(mode: Mode, say: Callable[[str], None], dry: bool = False) -> Placeme
         NotReady: a container is asked for and cannot run here.
     """
     image = engine.image_name(ROOT)
-    reason = "asked for" if mode.runner == "process" else _obstacle(mode.runner, image, say, dry)
+    if mode.runner == "process":
+        return _placed(mode, "process", "asked for", None, None)
+    with ThreadPoolExecutor(1) as beside:  # each question takes the docker command a while
+        asked = beside.submit(engine.image_id, image)
+        missing, image_id = engine.missing(), asked.result()
+    reason = _obstacle(mode.runner, image, missing, image_id, say, dry)
     if reason is not None:
         return _placed(mode, "process", reason, None, None)
     why = "asked for" if mode.runner == "container" else "a Docker engine answers and has the image"
-    return _placed(mode, "container", why, image, engine.image_id(image))
+    return _placed(mode, "container", why, image, image_id or engine.image_id(image))
 
 
 def runner(placement: Placement) -> Runner:
@@ -55,10 +61,14 @@ def runner(placement: Placement) -> Runner:
     return Container(placement.image, placement.instance_count)
 
 
-def _obstacle(runner: str, image: str, say: Callable[[str], None], dry: bool) -> str | None:
-    """Why no container: None where one can run. `container` insists on what is there, `auto` builds a missing image."""
+def _obstacle(
+    runner: str, image: str, reason: str | None, image_id: str | None, say: Callable[[str], None], dry: bool
+) -> str | None:
+    """Why no container: None where one can run. `container` insists on what is there, `auto` builds a missing image.
+
+    `reason` is why the engine runs none.
+    """
     asked = runner == "container"
-    reason = engine.missing()
     if reason is not None:
         if asked:
             raise NotReady(
@@ -67,7 +77,7 @@ def _obstacle(runner: str, image: str, say: Callable[[str], None], dry: bool) ->
                 command="python src/train.py mode.runner=process",
             )
         return reason
-    if engine.image_id(image) is None:
+    if image_id is None:
         if asked:
             raise NotReady(
                 f"mode.runner=container needs the image {image}", legal="auto | process", command="make image"

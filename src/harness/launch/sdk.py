@@ -21,6 +21,8 @@ from harness.launch.runner import GRACE
 
 # What Docker Compose puts before a container's line.
 PREFIX = re.compile(r"^(\x1b\[\d+m)?\S*algo-\d\S*\s*\|(\x1b\[0m)? ?")
+ENDED = re.compile(r"^(\x1b\[\d+m)*\S*algo-\d\S* exited with code \d+")  # Docker Compose's own words, without it
+LAST_LINES = 0.1  # seconds that a container's last lines may come after these words
 Job = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ def main() -> None:
     host = threading.Thread(target=_watch_host, args=(jobs, orphaned), daemon=True)
     host.start()
 
-    import sagemaker.train  # noqa: F401  # what takes the seconds
+    import sagemaker.train.model_trainer  # noqa: F401  # what takes the seconds; sagemaker.train alone imports nothing
 
     from harness.launch import trainer
 
@@ -39,7 +41,8 @@ def main() -> None:
     os.environ["COMPOSE_PROJECT_NAME"] = job["project"]
     built, channels = trainer.build(job["request"])
     network = engine.keep_network()
-    sys.stdout = _Unprefixed(sys.stdout, lambda: os.close(network))
+    alone = job["request"]["compute"]["instance_count"] == 1
+    sys.stdout = _Unprefixed(sys.stdout, lambda: os.close(network), _end_soon if alone else lambda: None)
     try:
         built.train(input_data_config=channels, wait=True)
     except BrokenPipeError:  # nobody reads: the host is gone, and the other thread clears up
@@ -65,18 +68,29 @@ def _watch_host(jobs: "queue.SimpleQueue[Job]", orphaned: threading.Event) -> No
         containers = engine.containers(job["project"])
     if containers:
         engine.docker("stop", "--time", f"{GRACE:.0f}", *containers, timeout=2 * GRACE)
-        engine.docker("rm", "--force", "--volumes", *containers, timeout=60)
-    engine.remove_network()
+    engine.clear_up(*containers)
     (Path(job["root"]) / COMPOSE_FILE).unlink(missing_ok=True)
     os.killpg(0, signal.SIGKILL)  # this process, and Docker Compose where it still runs
 
 
-class _Unprefixed:
-    """A text stream that cuts Docker Compose's prefix off: the SDK writes a line at a time."""
+def _end_soon() -> None:
+    """End this process when the last lines are through.
 
-    def __init__(self, stream: TextIO, on_first: Callable[[], None]) -> None:
-        self._stream = stream
-        self._on_first: Callable[[], None] | None = on_first  # called once, when the container speaks
+    The only container has ended. Docker Compose takes a second to notice, and then the SDK packs copies of outputs that
+    are in the run folder already.
+    """
+    threading.Timer(LAST_LINES, lambda: os._exit(0)).start()
+
+
+class _Unprefixed:
+    """A text stream that cuts Docker Compose's prefix off: the SDK writes a line at a time.
+
+    `on_first` is called once, when the container speaks, `on_end` when it has ended.
+    """
+
+    def __init__(self, stream: TextIO, on_first: Callable[[], None], on_end: Callable[[], None]) -> None:
+        self._stream, self._on_end = stream, on_end
+        self._on_first: Callable[[], None] | None = on_first
 
     def write(self, text: str) -> int:
         """Pass a line on without its prefix."""
@@ -84,7 +98,10 @@ class _Unprefixed:
         if prefixed and self._on_first is not None:
             self._on_first()
             self._on_first = None
-        return self._stream.write(line)
+        length = self._stream.write(line)
+        if ENDED.match(text):
+            self._on_end()
+        return length
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.contract import atomic, bundle
 from harness.contract.errors import NotReady
 from harness.contract.plan import RunPlan
-from harness.contract.serial import dumps, from_json
 from harness.contract.record import RunRecord
+from harness.contract.serial import dumps, from_json
 from harness.runs import schema1
 
 RESERVE = 2**18  # bytes: more than a record and the end of a log take

@@ -27,8 +27,8 @@ def files(root: Path) -> dict[str, bytes]:
     src = root / "src"
     paths = [src / "harness" / "__init__.py"]
     for package in PACKAGES:
-        found = sorted((src / "harness" / package).rglob("*"))
-        paths += [path for path in found if path.suffix in (".py", ".json")]
+        below = sorted((src / "harness" / package).rglob("*"))
+        paths += [path for path in below if path.suffix in (".py", ".json")]
     return {path.relative_to(src).as_posix(): path.read_bytes() for path in paths} | OLD_DOOR
 
 

@@ -1,26 +1,28 @@
-"""Checkpoints on disk, and digests of weights."""
+"""Checkpoints on disk, and digests of weights.
+
+NumPy is imported when it is needed: a program's runtime first sets what NumPy reads when it loads.
+"""
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.contract import atomic
 from harness.contract.errors import NotReady
+from harness.contract.steps import Arrays
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
 SHORT = 16  # hexadecimal characters that tell two tensors, or two epochs, apart
 
-Array = np.ndarray[Any, Any]
 
-
-def digest(weights: Mapping[str, Array]) -> str:
+def digest(weights: Arrays) -> str:
     """sha256 (hex) over weights by path, sorted: path, shape, dtype, bytes (little-endian)."""
+    import numpy as np
+
     total = hashlib.sha256()
     for path, array in sorted(weights.items()):
         total.update(f"{path} {list(array.shape)} {array.dtype}\n".encode())
@@ -28,7 +30,7 @@ def digest(weights: Mapping[str, Array]) -> str:
     return total.hexdigest()
 
 
-def tensor_digests(weights: Mapping[str, Array]) -> tuple[tuple[str, ...], ...]:
+def tensor_digests(weights: Arrays) -> tuple[tuple[str, ...], ...]:
     """(path, first 16 characters of its digest) of each array, in the order of the mapping."""
     return tuple((path, digest({path: array})[:SHORT]) for path, array in weights.items())
 
@@ -45,7 +47,7 @@ class Checkpoint:
     experiment_id: str
     step: int
     epochs: list[dict[str, Any]]
-    arrays: dict[str, Array]
+    arrays: Arrays
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -56,6 +58,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises:
         OSError: as the file system says; older checkpoints are untouched.
     """
+    import numpy as np
+
     head = {"experiment_id": checkpoint.experiment_id, "step": checkpoint.step, "epochs": checkpoint.epochs}
     arrays = io.BytesIO()
     np.savez(arrays, allow_pickle=False, **checkpoint.arrays)
@@ -93,6 +97,8 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Checkpoint | None:
+    import numpy as np
+
     expected, _, body = path.read_bytes().partition(b"\n")
     if expected != hashlib.sha256(body).hexdigest().encode():
         return None

@@ -33,6 +33,7 @@ def describe(runtime: Runtime, threads: int, lock: Path, gpus: list[str]) -> dic
     locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE))
     installed = {name: _version(name) for name in locked}
     cpu, flags = processor()
+    variables = (*runtime.variables, *(runtime.gpu_variables if gpus else ()))
     environment: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -42,7 +43,7 @@ def describe(runtime: Runtime, threads: int, lock: Path, gpus: list[str]) -> dic
         "gpus": gpus,
         "threads": threads,
         "deterministic": runtime.deterministic,
-        "settings": {name: os.environ.get(name) for name in runtime.variables},
+        "settings": {name: os.environ.get(name) for name in variables},
         "framework": f"{runtime.package} {_version(runtime.package)}" if runtime.package else None,
         "packages": installed,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),

@@ -12,28 +12,12 @@ from harness.contract.job import Group
 from harness.contract.plan import TRIED
 from harness.contract.steps import Outcome, Steps
 from harness.worker import checkpoint
+from harness.worker.clock import Clock
 
 Report = Callable[[dict[str, Any]], None]
 PROGRESS_SECONDS = 2.0  # between two reports of progress
+PACE_SECONDS = 0.25  # of single steps, before it is known how many a call may take
 CALL_SECONDS = 1.0  # that several steps in one call may take: what a stop waits for at most
-
-
-class Clock:
-    """Wall time by phase, in seconds: each lap goes to the phase that it ends.
-
-    "trace" is the first step of a process, in which a framework compiles; it says nothing about speed.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = dict.fromkeys(("build", "trace", "train", "evaluate", "checkpoint"), 0.0)
-        self._last = time.perf_counter()
-
-    def lap(self, phase: str) -> float:
-        """Seconds since the last lap, added to `phase`."""
-        now = time.perf_counter()
-        passed, self._last = now - self._last, now
-        self.seconds[phase] += passed
-        return passed
 
 
 @dataclass(frozen=True)
@@ -161,18 +145,27 @@ class Loop:
             if stopped:
                 self._write_checkpoint()
                 raise RunFailed(why or self.stop() or "another worker was stopped")
+            if self.most == 1 and time.perf_counter() - began >= PACE_SECONDS:
+                self._find_pace(first, began)
             now = time.perf_counter()
             if now - self.saved >= self.checkpointer.seconds:
                 self._write_checkpoint()
             if now - self.reported >= PROGRESS_SECONDS and steps.step > first:
-                steps.check()  # not at each step: on a GPU it would hold up the next one
-                passed = time.perf_counter() - began
-                self.most = max(1, int(CALL_SECONDS * (steps.step - first) / passed))
-                self._report_progress((steps.step - first) * steps.batch / passed)
+                self._report_progress((steps.step - first) * steps.batch / self._find_pace(first, began))
         steps.check()
         if steps.step == first:  # a resumed process had but one step to take, and that was the first one
             first, began = start
         return (steps.step - first) * steps.batch / max(time.perf_counter() - began, 1e-9)
+
+    def _find_pace(self, first: int, began: float) -> float:
+        """Set how many steps a call may take; the seconds that the steps since `first` took, waited for.
+
+        Not at each step: on a GPU the waiting would hold up the next one.
+        """
+        self.steps.check()
+        passed = time.perf_counter() - began
+        self.most = max(1, int(CALL_SECONDS * (self.steps.step - first) / passed))
+        return passed
 
     def _limit(self, end: int) -> int:
         """How many steps the next call may take: no more than a second's, not beyond the epoch or a trial's end."""

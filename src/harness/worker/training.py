@@ -9,7 +9,8 @@ from harness.contract import atomic, bundle, identity, job, metrics, plan, progr
 from harness.contract.errors import RunFailed
 from harness.contract.job_folder import JobFolder
 from harness.worker import checkpoint, environment
-from harness.worker.loop import Checkpointer, Clock, Loop, Trained
+from harness.worker.clock import Clock
+from harness.worker.loop import Checkpointer, Loop, Trained
 
 SPLITS = ("train_", "validation_")  # how the names of an epoch's metrics begin
 

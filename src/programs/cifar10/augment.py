@@ -10,14 +10,15 @@ Tensor = Any  # TensorFlow ships no types
 
 
 def draw(seed: int, step: Tensor, count: int, crop: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Row and column shift (int32 [count], 0 to 2 * crop; crop is the middle) and flip (bool [count]) of a batch.
+    """Row and column shift (int64 [count], 0 to 2 * crop; crop is the middle) and flip (bool [count]) of a batch.
 
-    A function of (seed, step, place in the batch) alone: `step` is the global step, int64 scalar.
+    A function of (seed, step, place in the batch) alone: `step` is the global step, int64 scalar. A GPU would send
+    int32 indices to the host, add there, and fetch them back.
     """
 
     def integers(purpose: str, high: int) -> Tensor:
         word = randomness.key(seed, purpose) % 2**63
-        return tf.random.stateless_uniform(
+        drawn = tf.random.stateless_uniform(
             [count],
             seed=tf.stack([tf.constant(word, tf.int64), step]),
             maxval=high,
@@ -25,6 +26,7 @@ def draw(seed: int, step: Tensor, count: int, crop: int) -> tuple[Tensor, Tensor
             minval=0,
             alg="philox",
         )
+        return tf.cast(drawn, tf.int64)
 
     return integers("rows", 2 * crop + 1), integers("columns", 2 * crop + 1), integers("flip", 2) == 1
 
@@ -45,7 +47,7 @@ def crop_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flip: Tensor, c
     """
     height, width = images.shape[1], images.shape[2]
     padded = tf.pad(images, [[0, 0], [crop, crop], [crop, crop], [0, 0]])
-    across = tf.range(width)
+    across = tf.range(width, dtype=tf.int64)
     order = columns[:, None] + tf.where(flip[:, None], across[::-1], across)
-    cut = tf.gather(padded, rows[:, None] + tf.range(height), axis=1, batch_dims=1)
+    cut = tf.gather(padded, rows[:, None] + tf.range(height, dtype=tf.int64), axis=1, batch_dims=1)
     return tf.gather(cut, order, axis=2, batch_dims=1)

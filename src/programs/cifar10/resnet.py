@@ -217,5 +217,4 @@ def forward(
     Returns the logits and, when training, each moving statistic by path with its value after the step.
     """
     layers = _FastLayers(weights, training, total)
-    logits = network(layers, images, size, version, classes)
-    return logits, layers.moving
+    return network(layers, images, size, version, classes), layers.moving

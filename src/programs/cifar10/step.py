@@ -3,20 +3,15 @@
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
-from harness.contract.errors import SettingError
-from harness.worker import randomness
-from programs.cifar10 import augment, optimizer, resnet, schedule
+from programs.cifar10 import optimizer, resnet, schedule
+from programs.cifar10.inputs import PIXELS, Array, Inputs, Tensor
+from programs.cifar10.replicas import check_shares, together
 
 if TYPE_CHECKING:
     from programs.cifar10.dataset import Dataset
     from programs.cifar10.settings import Training
-
-Tensor = Any  # TensorFlow ships no types
-Array = np.ndarray[Any, Any]
-PIXELS = 32  # height and width of an image
 
 
 class Trainer:
@@ -24,7 +19,8 @@ class Trainer:
 
     `model` is the Keras model whose weights are trained in place, `rates` the learning rate of each step, `step` the
     number of steps done. Each epoch takes `steps_per_epoch` whole batches of the training images, in an order of its
-    own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts.
+    own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts. `several` says
+    that one call should take many steps: a GPU waits for the host between two calls.
 
     Raises:
         SettingError: the batch is larger than the training set, or does not go into the replicas.
@@ -34,46 +30,57 @@ class Trainer:
         self.config, self.strategy = config, strategy
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         self.classes, self.images = len(data.class_names), len(data.train_images)
-        _check(config, self.images, self.replicas)
+        check_shares(config, self.images, self.replicas)
         self.steps_per_epoch = self.images // config.batch_size
         self.steps = config.epochs * self.steps_per_epoch
         self.small_steps = round(config.small_epochs * self.steps_per_epoch)
         warmup = round(config.warmup_epochs * self.steps_per_epoch)
         self.rates = schedule.learning_rates(config.schedule, config.learning_rate, self.steps, warmup)
         self.step = 0
-        self.mean, self.std = pixel_statistics(data.train_images)
-        self._pixels, self._labels = tf.constant(data.train_images), tf.constant(data.train_labels, tf.int32)
-        self._coins = tf.constant(randomness.stream(config.seed, "coin").integers(0, 2, self.images) == 1)
+        self.several = strategy is None and bool(tf.config.list_logical_devices("GPU"))
+        self._rates = tf.constant(self.rates, tf.float32)
         with strategy.scope() if strategy else contextlib.nullcontext():
-            self.model = resnet.build(
-                config.resnet_size, config.resnet_version, self.classes, self.mean.tolist(), self.std.tolist()
-            )
+            self.inputs = Inputs(config, data, self.replicas)
+            statistics = self.inputs.mean.tolist(), self.inputs.std.tolist()
+            self.model = resnet.build(config.resnet_size, config.resnet_version, self.classes, *statistics)
             resnet.initialise(self.model, config.seed)
             self._weights = resnet.variables(self.model)
             self._trained = [weight.path for weight in self.model.trainable_weights]
             self._momentum = {
                 path: tf.Variable(tf.zeros(self._weights[path].shape), trainable=False) for path in self._trained
             }
-            self._order = tf.Variable(tf.range(self.images), trainable=False)
             # sums over the epoch's steps, and the first step whose loss was infinite or not a number
             self._loss = tf.Variable(0.0, dtype=tf.float64, trainable=False)
             self._correct = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
         self._begun = -1  # the epoch whose order of images is in place
-        self._compiled: dict[int, Any] = {}  # by resolution
+        self._compiled: dict[tuple[int, bool], Any] = {}  # by resolution, and whether it takes many steps
         self._infer = tf.function(self._forward, [tf.TensorSpec([None, PIXELS, PIXELS, 3], tf.uint8)], autograph=False)
 
-    def advance(self, stop: bool = False) -> bool:
-        """Take one step; True where any worker was asked to stop."""
+    def advance(self, stop: bool = False, steps: int = 1) -> bool:
+        """Take one step, or at most `steps` in one call; True where any worker was asked to stop.
+
+        A call ends where `room` does. Any `steps` give the bits that one at a time give.
+        """
         epoch = self.step // self.steps_per_epoch
         if epoch != self._begun:
             self._begin(epoch)
         resolution = self.config.small_resolution if self.step < self.small_steps else PIXELS
-        if resolution not in self._compiled:
-            self._compiled[resolution] = self._compile(resolution)
-        stopped = self._compiled[resolution](tf.constant(self.step, tf.int64), tf.constant(stop))
-        self.step += 1
+        count = min(steps, self.room)
+        # what XLA makes of a step depends on what is compiled with it: one step is taken by the same code as many
+        looped = count > 1 or self.several or (self.config.xla and self.strategy is None)
+        if (resolution, looped) not in self._compiled:
+            self._compiled[resolution, looped] = self._compile_loop(resolution) if looped else self._compile(resolution)
+        call, first = self._compiled[resolution, looped], tf.constant(self.step, tf.int64)
+        stopped = call(first, tf.constant(count, tf.int64)) if looped else call(first, tf.constant(stop))
+        self.step += count
         return stop if self.replicas == 1 else bool(stopped)
+
+    @property
+    def room(self) -> int:
+        """The steps that one call can take: to the end of the epoch or of small images; one with a `strategy`."""
+        ends = (self.small_steps, (self.step // self.steps_per_epoch + 1) * self.steps_per_epoch)
+        return 1 if self.strategy else min(end - self.step for end in ends if end > self.step)
 
     @property
     def bad_step(self) -> int | None:
@@ -117,7 +124,7 @@ class Trainer:
 
     def _begin(self, epoch: int) -> None:
         """Take the order of images of an epoch (from 0), a function of (seed, epoch); its sums start at zero."""
-        self._order.assign(order(self.config.seed, epoch, self.images))
+        self.inputs.begin(epoch)
         self._begun = epoch
         if self.step == epoch * self.steps_per_epoch:
             self._loss.assign(0.0)
@@ -133,10 +140,22 @@ class Trainer:
 
         return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
 
+    def _compile_loop(self, resolution: int) -> Any:
+        """A function of (first step, count): so many steps, in a loop on the device."""
+
+        def advance(first: Tensor, count: Tensor) -> Tensor:
+            def one(step: Tensor) -> list[Tensor]:
+                self._advance(step, tf.constant(False), resolution)
+                return [step + 1]
+
+            return tf.while_loop(lambda step: step < first + count, one, [first], parallel_iterations=1)[0]
+
+        return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
+
     def _advance(self, step: Tensor, stop: Tensor, resolution: int) -> Tensor:
         """One step of one replica: its part of the batch, the pass and its gradient, the optimiser, the statistics."""
         config = self.config
-        images, labels = self._batch(step, resolution)
+        images, labels = self.inputs.batch(step, resolution)
         smoothing = config.label_smoothing
         wanted = tf.one_hot(labels, self.classes, 1 - smoothing + smoothing / self.classes, smoothing / self.classes)
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
@@ -156,16 +175,16 @@ class Trainer:
             losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
             loss = tf.reduce_sum(losses) / config.batch_size
         gradients = tape.gradient(loss, parameters)
-        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1, tf.int32), labels))
+        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1), labels))
         if self.replicas > 1:  # one message for all of it
             own = [loss, tf.cast(correct, tf.float32), tf.cast(stop, tf.float32), *gradients, *moving.values()]
-            loss, seen, asked, *rest = _together(own, self._total)
+            loss, seen, asked, *rest = together(own, self._total)
             correct, stop = tf.cast(seen, tf.int64), asked > 0
             gradients, means = rest[: len(gradients)], rest[len(gradients) :]
             moving = {path: mean / self.replicas for path, mean in zip(moving, means, strict=True)}
         optimizer.apply(
             config,
-            tf.gather(tf.constant(self.rates, tf.float32), step),
+            tf.gather(self._rates, step),
             self._weights,
             self._momentum,
             dict(zip(self._trained, zip(parameters, gradients, strict=True), strict=True)),
@@ -183,69 +202,10 @@ class Trainer:
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
-    def _batch(self, step: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-        """This replica's part of the step's batch: what an image looks like does not depend on who takes it."""
-        config, size = self.config, self.config.batch_size
-        part = size // self.replicas
-        at = tf.distribute.get_replica_context().replica_id_in_sync_group * part if self.replicas > 1 else 0
-        first = (step % self.steps_per_epoch) * size
-        rows = tf.slice(self._order.read_value(), [first + tf.cast(at, tf.int64)], [part])
-        images = self._normalised(tf.gather(self._pixels, rows))
-        if config.augment:
-            drawn = augment.draw(config.seed, step, size, config.crop)
-            down, right, flip = (each[at : at + part] for each in drawn)
-            if config.alternate_flips:
-                flip = augment.alternate(tf.gather(self._coins, rows), step // self.steps_per_epoch)
-            images = augment.crop_and_flip(images, down, right, flip, config.crop)
-        if resolution < PIXELS:
-            images = tf.image.resize(images, [resolution, resolution])
-        wanted = tf.bfloat16 if config.precision == "bfloat16" else tf.float32
-        return tf.cast(images, wanted), tf.gather(self._labels, rows)
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return (tf.cast(pixels, tf.float32) - self.mean) / self.std
-
     def _forward(self, pixels: Tensor) -> Tensor:
         config = self.config
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
-        images = self._normalised(pixels)
+        images = self.inputs.normalised(pixels)
         return resnet.forward(weights, images, config.resnet_size, config.resnet_version, self.classes, training=False)[
             0
         ]
-
-
-def _together(tensors: list[Tensor], function: Any) -> list[Tensor]:
-    """An elementwise function of many tensors (float32), as one call."""
-    flat = function(tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0))
-    parts = tf.split(flat, [int(np.prod(tensor.shape)) for tensor in tensors])
-    return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
-
-
-def _check(config: "Training", images: int, replicas: int) -> None:
-    if config.batch_size > images:
-        raise SettingError(
-            f"batch_size={config.batch_size} is more than there are training images", legal=f"1 to {images}"
-        )
-    if config.batch_size % replicas:
-        raise SettingError(
-            f"batch_size={config.batch_size} does not go into {replicas} equal parts", legal=f"multiples of {replicas}"
-        )
-    if config.xla and replicas > 1:
-        raise SettingError(f"xla=true cannot compile a step that {replicas} devices share", legal="xla=false")
-
-
-def order(seed: int, epoch: int, images: int) -> Array:
-    """The order in which an epoch takes the images: a permutation, int32 [images]."""
-    return randomness.stream(seed, "order", epoch).permutation(images).astype(np.int32)
-
-
-def pixel_statistics(images: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation per channel of uint8 [n, height, width, 3], in pixel units, float32 [3].
-
-    Integer sums: exact on every machine. A channel that hardly varies is divided by 1.
-    """
-    counts = np.stack([np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(3)])
-    values, total = np.arange(256), counts.sum(1)
-    mean = counts @ values / total
-    variance = counts @ values**2 / total - mean**2
-    return mean.astype(np.float32), np.sqrt(np.maximum(variance, 1.0)).astype(np.float32)

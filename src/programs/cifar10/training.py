@@ -14,7 +14,7 @@ from harness.contract.job import Job
 from harness.contract.steps import Arrays, Outcome, Steps
 from harness.frameworks import tensorflow
 from programs.cifar10 import dataset
-from programs.cifar10.evaluation import evaluate, inference
+from programs.cifar10.evaluation import BATCH, GPU_BATCH, evaluate, inference
 from programs.cifar10.step import Trainer
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class ResNetTraining(Steps):
         self.trainer = Trainer(config, data, strategy)
         self.steps, self.steps_per_epoch = self.trainer.steps, self.trainer.steps_per_epoch
         self.batch = config.batch_size
+        self.at_once = GPU_BATCH if self.trainer.several else BATCH  # images of an evaluation
 
     @property
     def step(self) -> int:  # the trainer counts
@@ -61,7 +62,8 @@ class ResNetTraining(Steps):
         self.trainer.step = value
 
     def advance(self, stop: bool, most: int) -> bool:
-        return self.trainer.advance(stop)
+        """On a GPU, which waits for the host between two calls, one call takes all the steps that it may."""
+        return self.trainer.advance(stop, most if self.trainer.several else 1)
 
     def state(self) -> Arrays:
         return self.trainer.arrays()
@@ -75,7 +77,8 @@ class ResNetTraining(Steps):
     def measure(self) -> dict[str, float]:
         """Means over the epoch's training steps, the validation images, the rate of the last step."""
         loss, accuracy = self.trainer.sums()
-        validation, *_ = evaluate(self.trainer.infer, self.data.validation_images, self.data.validation_labels)
+        data = self.data
+        validation, *_ = evaluate(self.trainer.infer, data.validation_images, data.validation_labels, self.at_once)
         return {
             "train_loss": loss,
             "train_accuracy": accuracy,
@@ -87,7 +90,7 @@ class ResNetTraining(Steps):
     def finish(self) -> Outcome:
         """Score the test images by the model's own inference, so that the saved file gives the same counts."""
         model, data = self.trainer.model, self.data
-        test, losses, predicted = evaluate(inference(model), data.test_images, data.test_labels)
+        test, losses, predicted = evaluate(inference(model), data.test_images, data.test_labels, self.at_once)
 
         def rows() -> Iterator[tuple[object, ...]]:
             """The images in the order of the test batch: label, class found, loss in nats."""

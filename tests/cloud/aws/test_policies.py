@@ -103,7 +103,7 @@ def called() -> set[str]:
     """The rights that our own modules need: every operation of AWS that they name, whether a test reaches it or not."""
     trees = [
         ast.parse(path.read_text())
-        for folder in ("aws", "launch")
+        for folder in ("cloud/aws", "cloud", "launch")
         for path in sorted((ROOT / "src" / "harness" / folder).glob("*.py"))
     ]
     nodes = list(chain.from_iterable(ast.walk(tree) for tree in trees))
@@ -136,7 +136,7 @@ def allows(policy: list[dict], action: str, resource: str) -> bool:
 
 
 def test_what_a_burst_asks_for_is_what_the_policies_allow(tmp_path):
-    made = project(tmp_path / "project", idle=True)
+    made = project(tmp_path / "project")
     with Aws(grace=5) as aws:
         aws.prepare(f"{engine.recipe(ROOT)}-cpu")
         done = type_in(made, *AWAY, "epochs=1", **aws.environment())

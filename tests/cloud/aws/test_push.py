@@ -153,7 +153,7 @@ def test_a_push_that_is_ended_leaves_no_password(told, tmp_path):
     )
     program = (
         "import runpy, sys; sys.argv[1:] = ['mode=cloud', 'cpu']\n"
-        "from harness.aws import account, push\nfrom harness.launch import engine\n"
+        "from harness.cloud.aws import account, push\nfrom harness.launch import engine\n"
         "account.session = lambda region: None\n"
         f"push.to_ecr = lambda *_: push.push('local:1', 'registry/name:1', 'AWS', '{PASSWORD}', print)\n"
         "runpy.run_path('src/push_image.py', run_name='__main__')"

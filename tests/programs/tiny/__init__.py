@@ -1,4 +1,4 @@
-"""A program for the harness's own tests: logistic regression in NumPy, trained in milliseconds, judged by an error rate."""
+"""A program for the harness's own tests: logistic regression in NumPy, in milliseconds, judged by an error rate."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,0 +1,115 @@
+"""What belongs to TensorFlow: its model file, its environment, its lost workers."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.contract.errors import RunFailed
+from harness.contract.job import Workers
+from harness.frameworks import tensorflow
+from tests.support import small_data  # sets TensorFlow's environment: before keras
+
+import keras  # isort: skip
+
+assert small_data
+SOURCE = Path(tensorflow.__file__).parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+
+
+def model(seed: int = 1) -> keras.Model:
+    inputs = keras.Input((4,), name="points")
+    outputs = keras.layers.Dense(2, name="logits")(keras.layers.Dense(3, name="first")(inputs))
+    built = keras.Model(inputs, outputs, name="small")
+    random = np.random.default_rng(seed)
+    built.set_weights([random.normal(size=weight.shape).astype(np.float32) for weight in built.weights])
+    return built
+
+
+def test_equal_weights_are_saved_as_equal_bytes(tmp_path: Path) -> None:
+    tensorflow.save(model(), tmp_path / "one.keras")
+    time.sleep(2.1)  # the clock of a zip file ticks every two seconds
+    tensorflow.save(model(), tmp_path / "two.keras")
+    assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
+    tensorflow.save(model(seed=2), tmp_path / "other.keras")
+    assert (tmp_path / "one.keras").read_bytes() != (tmp_path / "other.keras").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.keras", "other.keras", "two.keras"]
+
+
+def test_what_is_saved_is_opened_by_keras_with_the_same_weights(tmp_path: Path) -> None:
+    tensorflow.save(model(), tmp_path / "model.keras")
+    opened, expected = (
+        tensorflow.weights(each) for each in (keras.saving.load_model(tmp_path / "model.keras"), model())
+    )
+    assert list(opened) == list(expected) == ["first/kernel", "first/bias", "logits/kernel", "logits/bias"]
+    for path, array in expected.items():
+        np.testing.assert_array_equal(opened[path], array)
+
+
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.keras"
+    tensorflow.save(model(), path)
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        tensorflow.save(model(seed=2), path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.keras"]
+    assert path.read_bytes() == before
+
+
+def test_one_worker_without_gpus_trains_without_a_strategy_and_gathers_its_own_text() -> None:
+    alone = tensorflow.TensorFlow().join(Workers(("algo-1",), "algo-1"))
+    assert alone.strategy is None
+    assert alone.gather("text") == ["text"]
+    alone.leave()
+
+
+class UnavailableError(Exception):
+    """Named as TensorFlow's."""
+
+
+def group(*hosts: str) -> tensorflow.Replicas:
+    """A group that is not tied together."""
+    replicas = tensorflow.Replicas.__new__(tensorflow.Replicas)
+    replicas.workers, replicas.strategy = Workers(hosts, hosts[0]), None
+    return replicas
+
+
+def test_a_lost_worker_is_one_line_and_any_other_error_stays_what_it_is() -> None:
+    two = group("algo-1", "algo-2")
+    with (
+        pytest.raises(RunFailed, match=r"^algo-1 lost another of the 2 workers: it has ended$"),
+        two.lost_workers_named(),
+    ):
+        raise UnavailableError("Graph execution error:\n\n many lines")
+    with pytest.raises(ValueError, match="mine"), two.lost_workers_named():
+        raise ValueError("mine")
+    with pytest.raises(UnavailableError), group("algo-1").lost_workers_named():
+        raise UnavailableError
+
+
+def test_configuring_sets_what_tensorflow_reads_and_imports_nothing_of_it() -> None:
+    program = (
+        "import os, sys\n"
+        "from harness.frameworks.tensorflow import TensorFlow\n"
+        "runtime = TensorFlow(); runtime.configure(3)\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & {*sys.modules}, 'imported'\n"
+        "print(*(os.environ[name] for name in ('TF_ENABLE_ONEDNN_OPTS', 'TF_NUM_INTRAOP_THREADS',\n"
+        "        'TF_NUM_INTEROP_THREADS', 'KERAS_BACKEND')), 'TF_NUM_INTRAOP_THREADS' in runtime.variables)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "KERAS"))}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env={**environment, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "3", "2", "tensorflow", "True"]
