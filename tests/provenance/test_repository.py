@@ -570,3 +570,25 @@ def test_a_folder_of_another_owner_is_unknown_and_the_line_says_what_to_type(clo
 def test_a_commit_that_moves_while_it_is_read_is_noticed(clone):
     (line,) = changes.find(clone.folder, "0" * 40).unknown
     assert "moved" in line
+
+
+def test_a_file_whose_place_is_taken_by_one_that_is_left_out_is_left_out_too(clone, tmp_path):
+    token = "ghp_" + "a1" * 18
+    clone.write("src/folder", f"key = '{token}'\n")
+    clone.write("src/other/inside", f"key = '{token}'\n")
+    clone.commit()
+    (clone.folder / "src/folder").unlink()
+    clone.write("src/folder/inside", "x\n")
+    shutil.rmtree(clone.folder / "src/other")
+    clone.write("src/other", "y\n")
+    state = state_of(clone)
+    secret, taken = "(its change holds a secret: GitHub token, password or key)", "whose place it takes, is left out)"
+    assert state.withheld == (
+        f"src/folder {secret}",
+        f"src/folder/inside (src/folder, {taken}",
+        f"src/other (src/other/inside, {taken}",
+        f"src/other/inside {secret}",
+    )
+    assert state.patch == b""
+    clone.write("src/kept.py", "two = 2\n")
+    assert clone.rebuilt(state_of(clone).patch, tmp_path / "other")["src/kept.py"] == b"two = 2\n"
