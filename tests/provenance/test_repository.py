@@ -582,7 +582,7 @@ def test_a_file_whose_place_is_taken_by_one_that_is_left_out_is_left_out_too(clo
     shutil.rmtree(clone.folder / "src/other")
     clone.write("src/other", "y\n")
     state = state_of(clone)
-    secret, taken = "(its change holds a secret: GitHub token, password or key)", "whose place it takes, is left out)"
+    secret, taken = "(its change holds a secret: GitHub token)", "whose place it takes, is left out)"
     assert state.withheld == (
         f"src/folder {secret}",
         f"src/folder/inside (src/folder, {taken}",
