@@ -45,10 +45,10 @@ def best(name: str, seed: int, runs: int) -> float:
         command = ["src/train.py", "-m", "hydra/sweeper=optuna", "hydra.sweeper.pruner=none", "sweep=s", *search]
         options = (f"runs_folder={folder}", "data.url=http://127.0.0.1:9/none")
         subprocess.run([sys.executable, *command, *SPACE, *SMALL, *options], cwd=ROOT, check=True, capture_output=True)
-        told = json.loads((Path(folder) / "sweeps" / "s.json").read_text())
-    accuracy = round(max(float(each["validation_accuracy"]) for each in told["runs"]), 4)
-    print(f"{name:7} seed {seed}: {accuracy:.4f}", flush=True)
-    return accuracy
+        summary = json.loads((Path(folder) / "sweeps" / "s.json").read_text())
+    (value,) = (each["value"] for each in summary["runs"] if each["run"] == summary["best"])
+    print(f"{name:7} seed {seed}: {value:.4f}", flush=True)
+    return round(float(value), 4)
 
 
 if __name__ == "__main__":

@@ -202,25 +202,23 @@ def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, sma
     assert "ml.g5.xlarge has GPUs, and numpy finds none" in record_of(runs(small_project)[-1]).reason
 
 
-def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, tmp_path):
-    made = cifar10_project(tmp_path / "project", images=600)
+def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, small_project):
     key = "planted" + "k" * 33
     aws.service("secretsmanager").create_secret(Name="harness/comet", SecretString=f"{key}\n")
     server = Server("answers")
     aws.beside = {"COMET_URL_OVERRIDE": server.url}
     try:
         secret = "mode.comet_secret=harness/comet"
-        two = ("mode.instance_count=2", "mode.threads=1")
-        done = burst(aws, made, "validation_images=200", *two, secret, settings=RESNET_AWAY)
+        done = burst(aws, small_project, "mode.instance_count=2", secret)
     finally:
         aws.beside = {}
         server.close()
     assert done.returncode == 0, done.stdout + done.stderr
-    run = runs(made)[-1]
+    run = runs(small_project)[-1]
     assert "\ncomet     delivered http://comet.test/x/" in done.stdout
     assert list((run / "comet").glob("*.zip"))
     sent = b"".join(body for _, body in server.seen)
-    assert b"validation_accuracy" in sent and run.name.encode() in sent
+    assert b"validation_error" in sent and run.name.encode() in sent
     job = job_of(aws, run)
     texts = [json.dumps(job.request, default=str), "\n".join(aws.log(job.name)), done.stdout]
     texts += [content.decode("latin-1") for key, content in aws.objects().items() if run.name in key]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.contract import atomic
 from tests.fakes.sagemaker.server import Fault
-from tests.programs.tiny.host import sample
+from tests.support import tiny
 from tests.support.cloud import AWAY, SLOWLY, burst, job_of, project
 from tests.support.projects import git, record_of, runs, type_in
 
@@ -271,7 +271,7 @@ def test_the_sample_is_not_trained_on_in_the_cloud(aws, tmp_path):
     shutil.rmtree(made / "points")
     assert "cannot be had" in refused(aws, made)
 
-    pin = sample.write(made / "points").hash
+    pin = tiny.write_data(made / "points").hash
     (made / "tiny.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: points\n")
     assert "does not train on the sample" in refused(aws, made, "allow_dirty=true")
 

@@ -416,6 +416,7 @@ def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
         ("b = True", [0, 2, 3], None),
         ("", [0, 1, 2, 3], None),
         ("a <= 200%", [0, 1], None),
+        ("p <= 7 % and p > .07", [1], None),
         ("accuray > 1", None, "did you mean accuracy?"),
         ("loss > 1", None, "did you mean test_loss?"),
         ("a > 'x'", None, "cannot be compared"),
@@ -435,7 +436,7 @@ def test_the_filters_language(opened_blank, text, rows_, complaint):
         """(text) => {
           const columns = new Map(Object.entries({
             a: {kind: "number", values: [1, 2, 3, null]}, accuracy: {kind: "number", values: []},
-            test_loss: {kind: "number", values: []},
+            test_loss: {kind: "number", values: []}, p: {kind: "number", values: [0.07, 7, 8, null], inPercent: true},
             b: {kind: "bool", values: [true, false, true, true]}, t: {kind: "text", values: ["y", "x", "z", null]}}));
           try { const test = parseFilter(text, columns); return [0, 1, 2, 3].filter(test); } catch (error) {
             if (!(error instanceof FilterError)) throw error; return error.message; } }""",
@@ -756,6 +757,21 @@ def test_a_run_that_ran_away_does_not_hide_the_others(opened, tmp_path):
     lengths, texts = bars(shown)
     assert lengths == [3, 4, 5, 20] and texts[3] == "1000000000 …"
     assert "1 cut (…)" in shown.inner_text("#n-bars")
+
+
+@pytest.mark.browser
+def test_a_metric_in_percent_is_no_share(opened, tmp_path):
+    kind = replace(COUNTER, metrics=(Metric("error", "lower", unit="%"),))
+    for number, value in enumerate((7.0, 12.0, 40.0)):
+        one(tmp_path / "runs", number, {"train_error": value, "test_error": value}, kind)
+    shown = opened(written(tmp_path))
+    assert bars(shown) == ([7, 12, 40], ["7 · best", "12", "40"])
+    shown.fill("#filter", "test_error < 12 %")
+    assert count(shown) == "1 of 3 runs"
+    shown.fill("#filter", "")
+    shown.fill("#range-high", "12 %")
+    shown.click("text=Limit")
+    assert count(shown) == "2 of 3 runs" and "test_error: 7 % to 12 %" in shown.inner_text("#chips")
 
 
 @pytest.mark.browser

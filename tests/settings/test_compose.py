@@ -54,8 +54,11 @@ def everything(words: list[str]) -> list[Any]:
         found.append(plain(parts))
         return [0]
 
-    line = command_line.parse(TRAIN, words)
-    assert compose.run(line, lambda settings: found.append(flat(settings)) or 0, grid, search) == 0
+    def single(settings: Config) -> int:
+        found.append(flat(settings))
+        return 0
+
+    assert compose.run(command_line.parse(TRAIN, words), single, grid, search) == 0
     return found
 
 

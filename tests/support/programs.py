@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+import programs
 from harness.contract import bundle, identity, plan
 from harness.contract.plan import DatasetId, Placement, RunPlan
 from harness.settings.project import ROOT
 
 PROGRAMS = ROOT / "tests" / "programs"
+if str(PROGRAMS) not in programs.__path__:  # in this process they are beside those of src/
+    programs.__path__.append(str(PROGRAMS))
+
 NAMES = ("tiny", "unruly")
 POINTS = "points"  # the folder of the tiny program's data
 PLACEMENT = Placement("local", "process", "asked for", 1, 1, "local_cpu", 60.0, None, None)
@@ -65,7 +69,7 @@ def bundle_of(program: str) -> dict[str, bytes]:
 def planned(program: str, data: DatasetId = DATA, placement: Placement = PLACEMENT, **settings: Any) -> RunPlan:
     """The plan of a run of one of these programs."""
     files, config = bundle_of(program), SETTINGS[program] | settings
-    described = import_module(f"tests.programs.{program}").PROGRAM
+    described = import_module(f"programs.{program}").PROGRAM
     experiment = plan.Experiment(program, config, data, bundle.code_hash(files), bundle.lock_hash(files))
     description = described.describe(program, described.settings(**config))
     return plan.make(experiment, description, placement, PROVENANCE, NOW)

@@ -90,10 +90,10 @@ def parse(verb: Verb, words: Sequence[str], program_of: ProgramOf | None = None)
     if show is not None and (show not in SHOWN or multirun):
         legal = f"{' | '.join(SHOWN)}, without -m"
         raise SettingError(f"--cfg {show}", legal=legal, command=f"{verb.command} --cfg job")
-    _count(verb, typed)
     program = _program(overrides, typed, program_of) if program_of else None
     selected = [f"program={program}"] if program else []
     names.refuse(verb, [*(selected if verb.takes("program", "") else ()), *overrides])
+    _count(verb, typed)
     overrides = [*selected, *overrides]
     return CommandLine(verb, tuple(typed), own, tuple(overrides), multirun, show)
 

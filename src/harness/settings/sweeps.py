@@ -1,4 +1,4 @@
-"""What a sweep is asked to do: settings to try, as Hydra's syntax names them, and how to choose among them."""
+"""The request of a sweep: which settings to try, and how to choose among their values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PRUNERS = ("none", "median", "hyperband", "halving")
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, each as it is typed."""
+    """A dimension with a few values, each as it is typed."""
 
     values: tuple[str, ...]
 
@@ -35,25 +35,25 @@ Space = dict[str, Choice | Span]
 
 @dataclass(frozen=True)
 class Job:
-    """One training of a sweep: what was typed for it, and what that comes to."""
+    """One training of a sweep: its overrides, and the settings that they compose to."""
 
     overrides: tuple[str, ...]
     settings: Config
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What trains it again, alone."""
+        """The overrides that train it again, alone."""
         return alone(self.overrides)
 
 
 def alone(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Without what only a sweep needs."""
+    """Overrides without those that only a sweep needs."""
     return tuple(each for each in overrides if each.partition("=")[0] not in ("sweep", "yes"))
 
 
 @dataclass(frozen=True)
 class Search:
-    """A search for the best settings in a space; `fixed` is what else was typed, `raw` the settings of the search."""
+    """A search for the best settings in a space; `fixed` are the other overrides, `raw` the settings of the search."""
 
     space: Space
     fixed: tuple[str, ...]

@@ -61,7 +61,7 @@ def contract() -> SimpleNamespace:
         return Replicas(Workers(hosts, hosts[own]))
 
     def train(config: Any, arrays: Any, names: Any, folder: Path, stop: Any, group: Any) -> SimpleNamespace:
-        data, group = Dataset(*arrays, names), group or join(("algo-1",), 0)
+        data, group = Dataset(*[*arrays, names]), group or join(("algo-1",), 0)
         steps = training.ResNetTraining(Training(**config), data, group.strategy)
         checkpointer = loop.Checkpointer(folder, "a" * 64, 1e9)
         done = loop.Loop(steps, "images", lambda values: None, checkpointer, loop.Clock(), group, stop).run()
@@ -99,7 +99,7 @@ def reference() -> SimpleNamespace:
         return SimpleNamespace(strategy=strategy, leave=lambda: workers.wait_for_all(these, strategy))
 
     def train(config: Any, arrays: Any, names: Any, folder: Path, stop: Any, group: Any) -> SimpleNamespace:
-        data, strategy = dataset.Dataset(*arrays, names), group and group.strategy
+        data, strategy = dataset.Dataset(*[*arrays, names]), group and group.strategy
         keeper = fit.Keeper(folder, "a" * 64, 1e9)
         done = fit.train(settings.Training(**config), data, lambda values: None, keeper, stop, strategy)
         results = done.results()

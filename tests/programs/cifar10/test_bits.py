@@ -101,3 +101,10 @@ def test_the_weights_are_those_of_the_reference(case: str, measured: Any, stored
 
 def test_a_resumed_training_is_the_uninterrupted_one(measured: dict[str, Any]) -> None:
     assert measured["cases"]["resnet8 v1, resumed"] == measured["cases"]["resnet8 v1"]
+
+
+def test_two_workers_train_what_one_does(measured: dict[str, Any]) -> None:
+    for two, one in zip(*(measured["cases"][case]["epochs"] for case in (CASES[-1], CASES[0])), strict=True):
+        assert two["train_loss"] == pytest.approx(one["train_loss"], abs=1e-3)
+        assert two["validation_loss"] == pytest.approx(one["validation_loss"], abs=1e-2)
+        assert two["step"] == one["step"] and two["learning_rate"] == one["learning_rate"]

@@ -15,7 +15,7 @@ import yaml
 
 from harness.contract import identity
 from harness.contract.errors import DataError, SettingError
-from programs.cifar10 import batch_files, dataset
+from programs.cifar10 import batch_files, dataset, files
 from programs.cifar10.host import published, sample
 
 COUNTS = (7, 5, 5, 5, 1, 4)  # images in the five training batches and the test batch
@@ -83,7 +83,7 @@ def test_the_published_checksums_give_the_hash_that_data_dvc_pins() -> None:
         == "15fc275e5cae3db098ab0f217a684a1f.dir"
     )
     assert sum(file.size for file in published.CIFAR10.files) == published.CIFAR10.size == 186_214_026
-    (out,) = yaml.safe_load(Path(__file__).parent.with_name("data.dvc").read_text())["outs"]
+    (out,) = yaml.safe_load((Path(__file__).parents[3] / "data.dvc").read_text())["outs"]
     assert out == {"md5": published.CIFAR10.hash, "size": 186_214_026, "nfiles": 7, "hash": "md5", "path": "data"}
 
 
@@ -141,7 +141,7 @@ def test_every_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def counted(path: Path, *arguments: str) -> object:
         opened.append(path.relative_to(folder).as_posix())
-        return really(path, *arguments)
+        return really(path, *arguments)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", counted)
     load(folder, num_data_batches=2, expected=expected)
@@ -276,14 +276,15 @@ def test_real_cifar10_loads_within_its_memory(cifar10: Path | None) -> None:
     if cifar10 is None:
         pytest.skip("CIFAR10_DIR is not set")
     program = (
-        "import sys, resource; from pathlib import Path; from harness import dataset, identity\n"
+        "import sys, resource; from pathlib import Path; from harness.contract import identity\n"
+        "from programs.cifar10 import dataset\n"
         "rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = rss(); folder = Path(sys.argv[1])\n"
         "d = dataset.load(folder, 5, 5000, 0, identity.identify(folder, 'real'))\n"
         "print(d.train_images.shape, d.validation_images.shape, d.test_images.shape, d.class_names[3], rss() - before)"
     )
     command = [sys.executable, "-c", program, str(cifar10)]
-    environment = os.environ | {"PYTHONPATH": str(Path(dataset.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(dataset.__file__).parents[2])}
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     assert told.startswith("(45000, 32, 32, 3) (5000, 32, 32, 3) (10000, 32, 32, 3) cat ")
     images = 60_000 * 3072 / 1024

@@ -10,6 +10,7 @@ from harness.contract.program import Program, Scores
 from harness.contract.rules import in_range
 from harness.contract.source import Sample, Source
 from harness.contract.steps import Steps
+from programs.tiny.together import Together
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Settings:
 def _train(settings: Settings, data: Path, job: Job) -> Steps:
     from programs.tiny import training
 
-    return training.Training(settings, data)
+    return training.Training(settings, data, job)
 
 
 def _score(model: Path, data: Path) -> Scores:
@@ -55,5 +56,6 @@ PROGRAM = Program(
     source=_source,
     examples="points",
     model="model.npy",
+    runtime=Together(),
     about=lambda settings: f"logistic regression, batches of {settings.batch}",
 )

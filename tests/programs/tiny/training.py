@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.contract import atomic
+from harness.contract.job import Job
 from harness.contract.program import Scores
 from harness.contract.steps import Outcome, Steps
 from harness.worker import randomness
@@ -32,9 +33,14 @@ def judge(weights: Array, points: Array, labels: Array) -> tuple[float, float, A
 
 
 class Training(Steps):
-    """Weights and momentum, float64 [3]; the order of points is a function of (seed, epoch)."""
+    """Weights and momentum, float64 [3]; the order of points is a function of (seed, epoch).
 
-    def __init__(self, settings: Settings, data: Path) -> None:
+    Each worker takes its share of a batch, and the shares' gradients are added in the workers' order.
+    """
+
+    def __init__(self, settings: Settings, data: Path, job: Job) -> None:
+        self.group, self.count = job.group, len(job.workers.hosts)
+        self.rank = job.workers.hosts.index(job.workers.current)
         points, labels = read(data, "train")
         self.settings, self.batch = settings, settings.batch
         self.points, self.labels = points[:-50], labels[:-50]
@@ -44,13 +50,18 @@ class Training(Steps):
         self.w = randomness.stream(settings.seed, "weights").normal(size=3)
         self.momentum = np.zeros(3)
 
+    def advance(self, stop: bool, most: int) -> bool:
+        super().advance(stop, most)
+        return "stop" in self.group.gather("stop" if stop else "")
+
     def take(self, step: int) -> None:
         epoch, at = divmod(step, self.steps_per_epoch)
         order = randomness.stream(self.settings.seed, "order", epoch).permutation(len(self.points))
-        rows = order[at * self.batch : (at + 1) * self.batch]
+        rows = order[at * self.batch : (at + 1) * self.batch][self.rank :: self.count]
         points = np.column_stack([self.points[rows], np.ones(len(rows))])
         wrong = 1 / (1 + np.exp(-points @ self.w)) - self.labels[rows]
-        self.momentum = 0.9 * self.momentum + points.T @ wrong / len(rows)
+        shares = [np.frombuffer(bytes.fromhex(each)) for each in self.group.gather((points.T @ wrong).tobytes().hex())]
+        self.momentum = 0.9 * self.momentum + sum(shares[1:], shares[0]) / self.batch
         self.w = self.w - self.settings.rate * self.momentum
         time.sleep(self.settings.pause)
 

@@ -21,7 +21,7 @@ function tokens(text) {
     if (word !== undefined) {
       const low = word.toLowerCase();
       found.push(["and", "or", "not", "in"].includes(low) ? { kind: "sign", value: low, at } : { kind: "word", value: word, at });
-    } else if (number !== undefined) found.push({ kind: "number", value: Number(number) / (percent ? 100 : 1), at });
+    } else if (number !== undefined) found.push({ kind: "number", value: Number(number), percent: Boolean(percent), at });
     else if (double !== undefined || single !== undefined) found.push({ kind: "text", value: double ?? single, at });
     else if (sign !== undefined) found.push({ kind: "sign", value: { "&&": "and", "||": "or", "!": "not", "=": "==" }[sign] ?? sign, at });
     else if (!whole) break;
@@ -39,7 +39,7 @@ function distance(one, other) {
   return row[other.length];
 }
 
-// columns: name -> {kind, values}. Returns (row number) => boolean; throws FilterError.
+// columns: name -> {kind, values, inPercent: whether 12 % is 12 there and not 0.12}. Returns (row number) => boolean; throws FilterError.
 function parseFilter(text, columns) {
   const list = tokens(text);
   if (!list.length) return () => true;
@@ -102,7 +102,7 @@ function parseFilter(text, columns) {
     return (row) => tests.some((test) => test(row)) !== not;
   }
   function compare(sign, left, right) {
-    const kinds = [left.kind, right.kind], a = left.get, b = right.get;
+    const kinds = [left.kind, right.kind], [a, b] = [[left, right], [right, left]].map(([one, other]) => (other.inPercent && one.percent) || one.get);
     const unknown = kinds.includes("null");
     if (unknown && sign !== "==" && sign !== "!=") throw new FilterError(`null can only be compared by == and !=`);
     if (!unknown && sign === "~" && (kinds[0] !== "text" || kinds[1] !== "text")) throw new FilterError(`~ (contains) is for text, ${left.name} is ${KINDS[left.kind]}`);
@@ -117,7 +117,7 @@ function parseFilter(text, columns) {
     const minus = take("-"), token = list[at];
     if (!token || token.kind === "sign") throw new FilterError(`a column or a value is missing before ${here()}`);
     at++;
-    if (token.kind === "number") { const number = minus ? -token.value : token.value; return { kind: "number", name: String(number), get: () => number }; }
+    if (token.kind === "number") { const number = minus ? -token.value : token.value, share = token.percent ? number / 100 : number; return { kind: "number", name: String(number), get: () => share, percent: token.percent ? () => number : null }; }
     if (minus) throw new FilterError(`“-” stands before a number only`);
     if (token.kind === "text") return { kind: "text", name: `"${token.value}"`, get: () => token.value };
     if (Object.hasOwn(WORDS, token.value)) { const word = WORDS[token.value]; return { kind: word === null ? "null" : "bool", name: token.value, get: () => word }; }
@@ -129,7 +129,7 @@ function parseFilter(text, columns) {
       const hint = meant ? `; did you mean ${meant}?` : "; text needs quotes, column names are listed below";
       throw new FilterError(`there is no column ${token.value}${hint}`);
     }
-    return { kind: column.kind, name: token.value, get: (row) => column.values[row] ?? null };
+    return { kind: column.kind, name: token.value, get: (row) => column.values[row] ?? null, inPercent: column.inPercent };
   }
   const whole = truth(either());
   if (at < list.length) throw new FilterError(`${here()} is not expected; join conditions with “and” or “or”`);

@@ -102,7 +102,6 @@ function example(metric, score) {
 // What the address says of columns and metrics that are not here is not said.
 function settle() {
   if (!data.columns.has(view.sort)) view.sort = "";
-  if (!data.metrics.has(view.metric)) view.metric = "";
   if (!data.drawn.includes(view.curve)) view.curve = "";
   $("metric").value = goalOf(data, view).metric.name;
   $("curve").value = view.curve;
@@ -149,7 +148,7 @@ $("skip").addEventListener("click", (event) => { event.preventDefault(); $("tabl
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("range").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("range-column").value, axis = axisOf(data, name), of = (id, end) => ($(id).value.trim() === "" ? end : amountOf($(id).value));
+  const name = $("range-column").value, axis = axisOf(data, name), of = (id, end) => ($(id).value.trim() === "" ? end : amountOf($(id).value, data.columns.get(name).inPercent));
   const low = of("range-low", axis.low), high = of("range-high", axis.high);
   for (const [id, value] of [["range-low", low], ["range-high", high]]) $(id).toggleAttribute("aria-invalid", !Number.isFinite(value));
   if (Number.isFinite(low) && Number.isFinite(high)) change({ brush: { ...view.brush, [name]: [Math.min(low, high), Math.max(low, high)] } });

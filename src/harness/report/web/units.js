@@ -13,6 +13,7 @@ function indexed(table) {
   const count = table.curves.length;
   const metrics = new Map(table.metrics.map((metric) => [metric.name, metric]));
   const value = (name, row) => columns.get(name)?.values[row] ?? null;
+  for (const column of table.columns) { const metric = metrics.get(column.metric); column.inPercent = metric?.unit === "%" && !metric.share; }
   const data = { ...table, columns, count, metrics, axes: new Map(), measured: new Map(), value };
   data.varying = varying(data, Array.from({ length: count }, (_, row) => row));
   data.mixed = new Set(columns.get("program")?.values).size > 1;
@@ -190,8 +191,8 @@ function formatted(metric, value, unit = true) {
   return metric.share ? `${(100 * value).toFixed(2)} %` : `${shown(value)}${unit && metric.unit ? ` ${metric.unit}` : ""}`;
 }
 
-// What a person types for a number: 0.85 or 85 %.
-const amountOf = (text) => { const [, digits, percent] = /^([^%]*?)\s*(%?)$/.exec(text.trim()) ?? []; return digits ? Number(digits) / (percent ? 100 : 1) : NaN; };
+// What a person types for a number: 0.85 or 85 %; of numbers that are in percent themselves 85 or 85 %.
+const amountOf = (text, inPercent) => { const [, digits, percent] = /^([^%]*?)\s*(%?)$/.exec(text.trim()) ?? []; return digits ? Number(digits) / (percent && !inPercent ? 100 : 1) : NaN; };
 
 function shown(value) {
   if (value === null || value === undefined) return "–";
