@@ -35,6 +35,7 @@ def test_of_two_secrets_one_in_the_other_nothing_is_left(monkeypatch):
         ("https://example.org/x?token=0123456789abcdef&y=1", "https://example.org/x?token=[secret]&y=1"),
         ("data.url=" + "ghp_" + "a1" * 18, "data.url=[secret]"),
         ("mode.comet_secret=harness/comet-2024", "mode.comet_secret=harness/comet-2024"),
+        ("half \ud800 of \udcff one", "half \ud800 of \udcff one"),
         ("no \udcff such \x00 text", "no \udcff such \x00 text"),
     ],
 )

@@ -25,6 +25,15 @@ def test_the_project_s_own_bundle_is_given_by_its_commit():
     assert rebuild.verify(ROOT, state, sources) == []
 
 
+def test_a_run_of_code_that_the_commit_does_not_give_is_never_clean():
+    files = bundle.collect(ROOT, "cifar10")
+    state = repository.git_state(ROOT)
+    assert rebuild.checked(ROOT, "cifar10", state, files) == state
+    other = rebuild.checked(ROOT, "cifar10", state, {**files, "programs/cifar10/more.py": b"x\n"})
+    assert other.git.dirty is True
+    assert other.unknown == (*state.unknown, "src/programs/cifar10/more.py is not in the commit and its patch")
+
+
 def test_outside_git_there_is_nothing_to_verify(tmp_path):
     assert rebuild.verify(tmp_path, repository.git_state(tmp_path), {"a": b""}) == []
 

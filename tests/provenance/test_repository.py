@@ -390,6 +390,7 @@ def test_a_folder_that_becomes_a_link_is_rebuilt(clone, tmp_path):
     shutil.rmtree(clone.folder / "src/folder")
     (clone.folder / "src/folder").symlink_to("real")
     state = state_of(clone)
+    assert (state.withheld, state.unknown) == ((), ())
     assert clone.rebuilt(state.patch, tmp_path / "other") == clone.files()
     assert rebuild.verify(clone.folder, state, {"src/folder/a": b"b\n"}) == []
 

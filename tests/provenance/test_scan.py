@@ -39,7 +39,17 @@ def test_a_value_of_the_environment_is_refused_wherever_it_stands(monkeypatch):
 
 @pytest.mark.parametrize(
     "value",
-    ["harness/comet", "${oc.env:HOME}", "https://example.org:8080/a@b", "a=b", "0.1", "\udcff", "ml.g4dn.xlarge", ""],
+    [
+        "harness/comet",
+        "${oc.env:HOME}",
+        "https://example.org:8080/a@b",
+        "a=b",
+        "0.1",
+        "\udcff",
+        "\ud800",
+        "ml.g4dn.xlarge",
+        "",
+    ],
 )
 def test_other_settings_pass(value):
     scan.refuse("name", value)

@@ -274,6 +274,9 @@ def test_a_name_that_only_resembles_one_is_carried(clone, name):
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.7z", "a.pkl", "a.sqlite"])
 def test_what_nobody_can_look_into_is_left_out(clone, name):
     clone.write(f"src/{name}", b"\x1f\x8b...")
+    clone.commit()
+    assert repository.git_state(clone.folder).git.dirty is False
+    clone.write(f"src/{name}", b"\x1f\x8b....")
     assert repository.git_state(clone.folder).withheld == (f"src/{name} (nobody can look into it for secrets)",)
 
 

@@ -107,6 +107,14 @@ def line(output: bytes) -> bytes:
     return output.removesuffix(b"\n")
 
 
+def encoded(text: str) -> tuple[bytes, str]:
+    """Text in bytes, and how to decode them: the bytes that it stands for, as far as it stands for any."""
+    try:
+        return text.encode("utf-8", "surrogateescape"), "surrogateescape"
+    except UnicodeEncodeError:  # halves of characters, as JSON of others may hold them
+        return text.encode("utf-8", "surrogatepass"), "surrogatepass"
+
+
 def words(raw: bytes) -> str:
     """A path, branch or message of git's for people: no control characters, and bytes that are no UTF-8 as \\xNN."""
     return CONTROL.sub(lambda match: ascii(match[0])[1:-1], raw.decode("utf-8", "backslashreplace"))

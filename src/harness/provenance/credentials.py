@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.provenance import patterns
-from harness.provenance.command import CONTROL
+from harness.provenance.command import CONTROL, encoded
 
 SECRET_NAME = patterns.NAME
 SHORTEST = 12  # characters of a value that is taken for a secret; a shorter one is a flag, a word or a number
@@ -97,7 +97,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 def redact(text: str) -> str:
     """Text without any secret that is known here, any known service's token and any address's password."""
-    raw = text.encode("utf-8", "surrogateescape")
+    raw, errors = encoded(text)
     for secret in secrets():
         for form in forms(secret):
             raw = raw.replace(form, REDACTED.encode())
@@ -105,7 +105,7 @@ def redact(text: str) -> str:
     for rule in (*patterns.KNOWN, *patterns.GENERAL):
         if rule.possible(lower):
             raw = rule.pattern.sub(_removed, raw)
-    return raw.decode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", errors)
 
 
 def _removed(match: re.Match[bytes]) -> bytes:

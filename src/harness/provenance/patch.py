@@ -20,7 +20,7 @@ LARGEST_UNTRACKED = 2**20  # bytes
 LARGEST_TRACKED = 8 * 2**20  # bytes, before or after the change
 LARGEST_PART = 2 * 2**20  # bytes of one file's part of the patch
 LARGEST_PATCH = 16 * 2**20  # bytes of the patch
-LARGEST_READ = 64 * 2**20  # bytes of all contents, before and after, that a patch is made from
+LARGEST_READ = 32 * 2**20  # bytes of all contents, before and after, that a patch is made from
 CARRIED = ("src", "conf")  # folders of the project whose untracked files travel
 CARRIED_NAMES = re.compile(
     r"dvc\.yaml|params\.ya?ml|.*\.dvc|requirements.*\.(txt|in|lock)|Makefile|Dockerfile.*|pyproject\.toml|setup\.(py|cfg)"
@@ -63,7 +63,8 @@ def make(top: Path, project: PurePosixPath, commit: str, differ: Changes, carry:
         entries = [entry for entry in entries if entry.path not in withheld]
         parts = dict(zip(entries, work.parts(entries), strict=True))
         contents = work.contents(each for entry in entries for each in (entry.old, entry.new))
-    withheld |= _secret(parts, contents) | _oversized(parts)
+    withheld |= _oversized(parts)
+    withheld |= _secret({entry: part for entry, part in parts.items() if entry.path not in withheld}, contents)
     for entry in entries:
         if entry.path not in withheld and (clash := _clash(entry, withheld)):
             withheld[entry.path] = f"{words(os.fsencode(clash))}, whose place it takes, is left out"
@@ -82,7 +83,7 @@ def _excluded(top: Path, path: str, carried: bool, untracked: bool) -> str | Non
     size = 0 if changes.is_gone(top, path) else (top / path).lstat().st_size
     if size > (LARGEST_UNTRACKED if untracked else LARGEST_TRACKED):
         return _large(size)
-    return "nobody can look into it for secrets" if untracked and patterns.CLOSED.search(path) else None
+    return "nobody can look into it for secrets" if patterns.CLOSED.search(path) else None
 
 
 def _carried(project: PurePosixPath, path: str, carry: Sequence[str]) -> bool:

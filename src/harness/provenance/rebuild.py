@@ -4,11 +4,13 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from harness.contract import bundle
 from harness.provenance import index
 from harness.provenance.command import GitFailed, line, output, words
+from harness.provenance.credentials import redact
 from harness.provenance.index import Index
 from harness.provenance.repository import GitState
 
@@ -20,6 +22,14 @@ def sources(root: Path, program: str, files: Mapping[str, bytes]) -> dict[str, b
     """The files of a program's bundle by their paths in the project."""
     lock = bundle.lock(root, program).relative_to(root).as_posix()
     return {lock if name == bundle.LOCK else f"src/{name}": content for name, content in files.items()}
+
+
+def checked(root: Path, program: str, state: GitState, files: Mapping[str, bytes]) -> GitState:
+    """The state of a run of a program's bundle, with what its commit and patch do not give named as unknown."""
+    differences = verify(root, state, sources(root, program, files))
+    if state.git is None or not differences:
+        return state
+    return replace(state, git=replace(state.git, dirty=True), unknown=(*state.unknown, *differences))
 
 
 def verify(root: Path, state: GitState, files: Mapping[str, bytes]) -> list[str]:
@@ -39,13 +49,13 @@ def verify(root: Path, state: GitState, files: Mapping[str, bytes]) -> list[str]
             work.apply(state.patch)
             return _differences(work, work.files(), project, files)
     except (GitFailed, ValueError) as error:
-        return [f"whether commit and patch give this code: {error}"]
+        return [f"whether commit and patch give this code: {redact(str(error))}"]
 
 
 def _differences(
     work: Index, held: Mapping[str, tuple[bytes, bytes]], project: PurePosixPath, files: Mapping[str, bytes]
 ) -> list[str]:
-    return [row for name in sorted(files) if (row := _difference(work, held, project, name, files[name]))]
+    return [redact(row) for name in sorted(files) if (row := _difference(work, held, project, name, files[name]))]
 
 
 def _difference(

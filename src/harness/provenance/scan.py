@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from harness.contract.errors import NotReady, SettingError
 from harness.provenance import patterns
-from harness.provenance.command import words
+from harness.provenance.command import encoded, words
 from harness.provenance.credentials import forms, is_port, secrets
 from harness.provenance.patterns import ADDRESS, FORMS, GENERAL, KNOWN, Rule
 
@@ -117,7 +117,7 @@ def refuse(name: str, value: str) -> None:
     Raises:
         SettingError: it does; the message does not repeat it.
     """
-    raw = value.encode("utf-8", "surrogateescape")
+    raw, _ = encoded(value)
     kinds = {rule.kind for rule in (*KNOWN, *GENERAL) if _found(rule, raw)}
     if any(form in raw for secret in secrets() for form in forms(secret)):
         kinds.add(OWN)
@@ -133,7 +133,7 @@ def refuse_files(files: Mapping[str, bytes]) -> None:
     Raises:
         NotReady: one does; the message names file and kind.
     """
-    names = {name: name.encode("utf-8", "surrogateescape") for name in files}
+    names = {name: encoded(name)[0] for name in files}
     everything = b"\n".join((*names.values(), *map(_readable, files.values())))  # one scan, as good as always clean
     if not (any(map(patterns.FILE.search, names)) or _kinds(everything, True)):
         return
