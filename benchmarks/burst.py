@@ -23,11 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from harness.launch import engine  # noqa: E402
 from tests.fakes.sagemaker.server import Aws  # noqa: E402
-from tests.support.cloud import AWAY, project  # noqa: E402
+from tests.support.cloud import RESNET_AWAY, cifar10_project  # noqa: E402
 
 BARE = """
 import sys
@@ -57,8 +57,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, Aws(grace=5) as aws:
         (image,) = aws.prepare(tag)
         data = os.environ.get("CIFAR10_DIR")
-        made = project(Path(scratch) / "project", data=Path(data).resolve() if data else None, idle=True)
-        ours = [sys.executable, "src/train.py", *AWAY]
+        made = cifar10_project(Path(scratch) / "project", Path(data).resolve() if data else None)
+        ours = [sys.executable, "src/train.py", *RESNET_AWAY]
         first = created(aws, ours, made)
         run = max((made / "runs").iterdir())
         channels = {each["ChannelName"]: each for each in next(iter(aws.jobs.values())).request["InputDataConfig"]}

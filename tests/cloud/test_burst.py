@@ -57,7 +57,7 @@ def whole(aws, cifar10, request, tmp_path_factory):
 
     The trial is on; where an engine answers, the job runs in a container of the training image.
     """
-    made = cifar10_project(tmp_path_factory.mktemp("whole") / "project", cifar10, images=2000)
+    made = cifar10_project(tmp_path_factory.mktemp("whole") / "project", cifar10)
     held_out = "validation_images=8000" if cifar10 else "validation_images=1000"
     expected = local(made, *RESNET, held_out)
     aws.docker = request.getfixturevalue("training_image") if engine_answers() else None

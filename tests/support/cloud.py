@@ -40,7 +40,7 @@ def project(folder: Path, points: int = 350) -> Path:
     return pushed(made)
 
 
-def cifar10_project(folder: Path, data: Path | None = None, images: int = 400) -> Path:
+def cifar10_project(folder: Path, data: Path | None = None, images: int = 2000) -> Path:
     """The same with CIFAR-10 in `data`, or where that is None with so many images like it."""
     from tests.support import small_data  # it sets the environment of TensorFlow
 
