@@ -8,11 +8,10 @@ from harness.contract import atomic, identity
 from harness.contract.errors import DataError, HarnessError, NotReady
 from harness.contract.plan import DatasetId
 from harness.contract.source import Source
-from harness.data import obtain, pins
+from harness.data import obtain, pins, turn
 from harness.data.dvc import NotThere, Project
 from harness.data.obtain import Obtained
 from harness.provenance import repository
-from harness.runs import locks
 from harness.runs.stored import StoredRun
 from harness.settings.schema import Data
 
@@ -61,8 +60,7 @@ def version(root: Path, document: str, content: str, say: Callable[[str], None])
     root = root.resolve()
     folder, project = root / obtain.CACHE / "versions" / content, Project(root, document, content, say)
     try:
-        (root / obtain.CACHE).mkdir(exist_ok=True)
-        with locks.in_turn(root / obtain.CACHE / "fetch.lock"):
+        with turn.taken(root / obtain.CACHE):
             if not _holds(folder, content):  # links into a cache that may have lost some since
                 shutil.rmtree(folder, ignore_errors=True)
                 with atomic.folder(folder) as temporary:

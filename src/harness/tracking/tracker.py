@@ -121,10 +121,10 @@ class Tracker:
             environment = {name: value for name, value in plain if not name.startswith("COMET_")}
             environment["HOME"] = str(scratch)
         own = dict.fromkeys(("TMPDIR", "COMET_OFFLINE_DIRECTORY"), str(scratch))
-        own |= {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {"PYTHONDONTWRITEBYTECODE": "1"}
         with (self._run.comet / f"{kind}.log").open("wb") as log:
             self._children[kind] = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.tracking", kind, str(self._run.path.resolve()), *self._names],
+                [*module("harness.tracking"), kind, str(self._run.path.resolve()), *self._names],
                 cwd=scratch if kind == "offline" else None,  # Comet looks for a key in the working directory too
                 env=environment | own | QUIET,
                 stdin=subprocess.PIPE,
@@ -199,6 +199,12 @@ class Tracker:
         atomic.write(comet / "state.json", json.dumps(state, indent=2, sort_keys=True) + "\n")
 
 
+def module(name: str) -> list[str]:
+    """What runs one of our modules in a child; PYTHONPATH could not name a folder with a colon."""
+    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    return [sys.executable, "-P", "-c", code, str(Path(__file__).parents[2]), name]
+
+
 def experiment_key(run_id: str) -> str:
     """Comet's key of a run: derived, so that a resumed run returns to its own experiment (40 characters)."""
     return hashlib.sha256(f"comet {run_id}".encode()).hexdigest()[:40]
@@ -208,7 +214,7 @@ def has_key() -> bool:
     """Whether Comet would find a key, in the environment or in its own files; without importing it."""
     if "COMET_API_KEY" in os.environ:
         return bool(os.environ["COMET_API_KEY"])
-    named = [Path(os.environ["COMET_CONFIG"]).expanduser()] if "COMET_CONFIG" in os.environ else []
+    named = [Path(os.path.expanduser(os.environ["COMET_CONFIG"]))] if "COMET_CONFIG" in os.environ else []  # noqa: PTH111
     named += [path / ".comet.config" for path in named]
     pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
     with contextlib.suppress(OSError, RuntimeError):  # not readable; no home
