@@ -28,9 +28,9 @@ def project(tmp_path_factory):
 def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_along(aws, project):
     assert burst(aws, project, "epochs=1").returncode == 0
     already = len(aws.requests)
-    (project / "note.txt").write_text("mine\n")
+    (project / "src" / "note.txt").write_text("mine\n")
     done = burst(aws, project, "epochs=1", "seed=3", "allow_dirty=true")
-    (project / "note.txt").unlink()
+    (project / "src" / "note.txt").unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     sent = [each for each in aws.requests[already:] if each.service == "s3" and each.method == "PUT"]
     sent = [each for each in sent if each.sender == "testing"]
@@ -260,9 +260,9 @@ def test_at_a_terminal_the_cost_is_asked_about_and_no_means_no(aws, project, typ
 
 
 def test_work_that_is_not_on_the_remote_is_refused(aws, project):
-    (project / "note.txt").write_text("mine\n")
+    (project / "src" / "note.txt").write_text("mine\n")
     assert "uncommitted work" in refused(aws, project)
-    (project / "note.txt").unlink()
+    (project / "src" / "note.txt").unlink()
     git(project, "commit", "--allow-empty", "-m", "unpushed")
     assert "git push" in refused(aws, project)
     git(project, "reset", "--hard", "HEAD~1")

@@ -67,7 +67,7 @@ def test_what_is_said_when_the_only_container_has_ended_is_still_passed_on(capsy
 def test_what_a_job_leaves_in_the_engine_is_removed_also_where_its_host_is_killed(network, training_image):
     os.close(engine.keep_network())
     container = engine.docker("create", "--network", engine.NETWORK, training_image).stdout.strip()
-    program = f"import os; from harness.launch.engine import clear_up_beside as clear_up; clear_up('{container}'); os.kill(os.getpid(), 9)"
+    program = f"import os; from harness.launch import engine; engine.clear_up_beside('{container}'); os.kill(0, 9)"
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     command = [sys.executable, "-c", program]
     host = subprocess.run(command, env=environment, check=False, start_new_session=True)

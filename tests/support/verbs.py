@@ -13,7 +13,19 @@ from harness.settings.verb import Verb
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(sorted(path.stem for path in (ROOT / "src").glob("*.py")))
 
-HEAVY = ("hydra", "omegaconf", "yaml", "numpy", "tensorflow", "keras", "sagemaker", "boto3", "comet_ml", "optuna")
+HEAVY = (
+    "hydra",
+    "omegaconf",
+    "yaml",
+    "numpy",
+    "tensorflow",
+    "keras",
+    "sagemaker",
+    "boto3",
+    "comet_ml",
+    "dvc",
+    "optuna",
+)
 
 
 def declared(name: str) -> Verb:

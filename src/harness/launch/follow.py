@@ -16,7 +16,7 @@ from harness.launch.listener import CLOUD
 from harness.launch.runner import Ended, Runner, StopEarly
 from harness.runs.run_folder import RunFolder
 
-QUESTION = "Stop the job (s), detach from it (d: it goes on, and costs), or go on watching (g)? A second Ctrl-C stops. "
+QUESTION = "Stop the job (s), detach (d: it continues, and costs), or go on watching it (g)? A second Ctrl-C stops. "
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 

@@ -95,7 +95,8 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
     )
     description = trained.describe(settings.program, training)
     origin = Origin(state, resumed=earlier.plan.run_id if earlier else None, sweep=settings.sweep)
-    planned = assemble(experiment, description, target.placement, origin, now)
+    schema = earlier.plan.schema if earlier else plan.SCHEMA  # the code that will run it is of that time
+    planned = assemble(experiment, description, target.placement, origin, now, schema)
     return Draft(planned, target, data, files, state.patch, earlier.run.checkpoints if earlier else None, runs)
 
 
