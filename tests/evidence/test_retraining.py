@@ -38,7 +38,14 @@ def loaded(monkeypatch):
     monkeypatch.setattr(program, "load", lambda name: owner)
 
 
-def leave(runs, number, description=DESCRIPTION, data="15fc0000000000000000000000000000.dir", program_name="mine", right=(500, 500)):
+def leave(
+    runs,
+    number,
+    description=DESCRIPTION,
+    data="15fc0000000000000000000000000000.dir",
+    program_name="mine",
+    right=(500, 500),
+):
     planned = plan_of(description, program=program_name, minutes=number)
     experiment = dataclasses.replace(planned.experiment, dataset=dataclasses.replace(DATASET, hash=data))
     planned = plan.make(experiment, description, planned.placement, planned.provenance, planned_at(number))

@@ -46,13 +46,16 @@ def names_in(folder: Path) -> list[str]:
         DataError: a link leads back to a folder above it, or there are too many files.
     """
     names: list[str] = []
+    above = {str(folder): frozenset({os.path.realpath(folder)})}  # of each folder, itself and those that lead to it
     for parent, folders, files in os.walk(folder, followlinks=True):
         for each in folders:
-            path = Path(parent, each)
-            if path.is_symlink() and path.resolve() in (real := Path(os.path.realpath(parent)), *real.parents):
-                raise DataError(f"{path} is a link to a folder above it", command=f"rm {shlex.quote(str(path))}")
+            path = os.path.join(parent, each)  # noqa: PTH118  # as os.walk will name it
+            real = os.path.realpath(path)
+            if real in above[parent]:
+                raise DataError(f"{path} is a link to a folder above it", command=f"rm {shlex.quote(path)}")
+            above[path] = above[parent] | {real}
         names += [Path(parent, name).relative_to(folder).as_posix() for name in files]
-        if len(names) > MOST:
+        if len(names) + len(above) > MOST:
             raise DataError(f"{folder} holds more than {MOST} files", legal="a folder of a data set")
     return sorted(names)
 
