@@ -90,7 +90,7 @@ def _original_code(stored: StoredRun) -> dict[str, bytes] | None:
 def _data(stored: StoredRun, here: set[str], settings: Config, source: Source, say: Say) -> Obtained:
     if "data=here" in here:
         return obtain.obtain(ROOT, settings.data, source, say)
-    return restore_data(ROOT, stored, settings.data, source, say)
+    return restore_data(ROOT, stored, settings.data, source, say, fetch=not settings.dry_run)
 
 
 def _target(stored: StoredRun, here: set[str], settings: Config, state: GitState, say: Say) -> Target:
