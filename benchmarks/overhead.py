@@ -95,7 +95,7 @@ def process_vs_bare(scratch: Path, seconds: int, pairs: int) -> Figure:
 
 
 def container_minus_sdk(scratch: Path, seconds: int, pairs: int) -> Figure:
-    """A run in a container, minus the bare ModelTrainer; None where no container can run, which a line then explains."""
+    """A run in a container, minus the bare ModelTrainer; None, and a line that says why, where none can run."""
     container, name = Run(scratch / "container", "container", 5), "container_minus_sdk_s"
     if container.plan["placement"]["runner"] != "container":
         print(f"no container figure: {container.plan['placement']['reason']}")

@@ -68,7 +68,7 @@ def row_of(run: StoredRun) -> Row:
         "dataset_hash": data.hash[:12],
         "sample": data.sample,
         "commit": git.commit[:12] if git else None,
-        "dirty": git.dirty if git else False,
+        "dirty": git.dirty if git else None,
         "replays": plan.provenance.replays,
         "verdict": verdict[1] if verdict else None,
         "resumed": plan.provenance.resumed,

@@ -33,7 +33,7 @@ def check(raw: Mapping[str, Any]) -> Config:
     _check_shared(raw)
     if data.archive is not None:
         data = replace(data, archive=expanded("data.archive", data.archive))
-    trained.check(training, mode.instance_count)
+    trained.check_workers(training, mode.instance_count)
     if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
         raise SettingError(
             f"mode.warm_pool_seconds={mode.warm_pool_seconds}: SageMaker keeps no spot instance warm",
