@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import optuna
 
 # Stated, since Optuna may come to choose otherwise by itself: each setting is drawn on its own.
-TPE = {"multivariate": False, "group": False, "constant_liar": False}
+TPE: dict[str, Any] = {"multivariate": False, "group": False, "constant_liar": False}
 DIRECTIONS = {"higher": "maximize", "lower": "minimize"}
 
 
@@ -52,7 +52,7 @@ def open_study(path: Path, name: str, definition: str, tuning: Tuning, objective
     except Exception as error:  # of SQLite, SQLAlchemy, Alembic or Optuna, as it is damaged
         what = f"{path} cannot be used as the memory of a search: {type(error).__name__}: {_first_line(error)}"
         raise NotReady(what, command=f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}") from error
-    if earlier not in (None, definition): earlier != definition:
+    if earlier not in (None, definition):
         raise SettingError(
             f"sweep={name} was begun with another space, sampler, version of Optuna, code or data",
             legal="another name, or none",

@@ -14,7 +14,8 @@ from harness.contract import atomic
 from harness.contract.errors import NotReady
 from harness.runs import locks, reading, run_folder
 from harness.runs.run_folder import RunFolder
-from harness.tracking.tracker import OFFLINE_PATIENCE, QUIET, module
+from harness.tracking.child import module
+from harness.tracking.tracker import OFFLINE_PATIENCE, QUIET
 
 LARGEST = 2**20  # bytes of a state.json
 BEGUN = "upload_begun"  # in state.json: an upload that was interrupted left a part of the experiment in Comet
@@ -33,7 +34,7 @@ class Pending:
 
 
 def pending(runs: Path) -> list[Pending]:
-    """The archives of finished runs that are not uploaded yet, oldest first; what is damaged hides none of the others."""
+    """The archives of finished runs that are not uploaded yet, oldest first; a damaged one hides none of the others."""
     archives = []
     for run_id in run_folder.ids(runs):
         folder = RunFolder(runs / run_id)

@@ -18,7 +18,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.provenance.credentials import without_secrets
 from harness.runs.run_folder import RunFolder
+from harness.tracking.child import module
 
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
@@ -197,12 +197,6 @@ class Tracker:
         upload = tracked.upload and shlex.join([*shlex.split(tracked.upload)[:-1], str(archive)])
         state = asdict(tracked) | {"archive": archive, "upload": upload}
         atomic.write(comet / "state.json", json.dumps(state, indent=2, sort_keys=True) + "\n")
-
-
-def module(name: str) -> list[str]:
-    """What runs one of our modules in a child; PYTHONPATH could not name a folder with a colon."""
-    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
-    return [sys.executable, "-P", "-c", code, str(Path(__file__).parents[2]), name]
 
 
 def experiment_key(run_id: str) -> str:
