@@ -123,11 +123,25 @@ class Git:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What an experiment showed of a program's code and lock on one fingerprint: `python src/prove.py`.
+
+    `name` is replay, resume or workers; `status` proven, broken or not offered; `why` is what that rests on.
+    """
+
+    name: str
+    status: str
+    fingerprint: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Who asked for it, and from which state: `git` is None outside a git repository.
 
     `withheld` names changed files that the patch leaves out, with the reasons: they hold secrets, are large, or lie
     outside what it carries. `unknown` says what could not be determined of the state.
+    `promises` are those that were tested of this code with this lock, wherever that was.
     `resumed` is the run whose checkpoint this one goes on from, `replays` the one that it runs again, `sweep` the group
     that it belongs to.
     """
@@ -141,6 +155,7 @@ class Provenance:
     replays: str | None = None
     sweep: str | None = None
     unknown: tuple[str, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
 
 @dataclass(frozen=True)
