@@ -115,8 +115,8 @@ def test_text_that_would_act_on_a_terminal_is_spelled_out(tmp_path):
     [
         "epoch,step,train_loss\n1,2\n",
         "epoch,step\n1,2,3\n",
-        "epoch,step\n1,nan\n",
-        "epoch,step\n1,1e999\n",
+        "epoch,step\nnan,1\n",
+        "epoch,step\n1e999,1\n",
         "epoch,step\nx,y\n",
         "epoch,step\n1,\0\n",
         "epoch,step\n1," + "9" * 200_000 + "\n",

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.report import rows
 from harness.report.table import Differences, build
-from harness.runs import stored
+from harness.runs import run_folder, stored
 from harness.settings import conf
 from harness.sharing import find
 
@@ -26,7 +26,7 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
     unreadable: list[str] = []
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
-        if not names or (path.is_dir() and not (path / "plan.json").exists() and any(path.glob("*/plan.json"))):
+        if not names or ("plan.json" not in _listed(path) and run_folder.ids(path)):
             several, broken = stored.everything(path)
             unreadable += broken
         else:
@@ -34,6 +34,13 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
             several = [find.find(runs, name, scratch / str(number))]
         by_id |= {run.run_id: rows.row_of(run) for run in several}
     return build([by_id[run_id] for run_id in sorted(by_id)], unreadable, differences)
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:  # no folder, or no name of one
+        return []
 
 
 def differences(root: Path) -> Differences:

@@ -12,7 +12,7 @@ from harness.contract.errors import NotReady, SettingError
 from harness.report import page
 from harness.report.rows import Row, row_of
 from harness.report.table import Differences, build
-from harness.runs import stored
+from harness.runs import run_folder, stored
 from harness.runs.run_folder import RunFolder
 
 LOOPBACK = "127.0.0.1"
@@ -32,7 +32,7 @@ class Source:
         """As `table.build`."""
         with self._lock:
             known = {}
-            for path in sorted(each.parent for each in self.runs.glob("*/plan.json")):
+            for path in (self.runs / name for name in run_folder.ids(self.runs)):
                 stamps = tuple(_stamp(path / name) for name in WATCHED)
                 before = self._known.get(path)
                 known[path] = before if before and before[0] == stamps else (stamps, _read(path))
