@@ -78,7 +78,7 @@ def test_a_plan_with_a_part_that_is_no_such_thing_is_refused_and_named(tmp_path,
 )
 def test_what_is_no_plan_is_refused_without_a_traceback(tmp_path, text):
     (tmp_path / "plan.json").write_text(text)
-    with pytest.raises(ValueError):  # noqa: PT011  # each says something else
+    with pytest.raises(ValueError):  # each says something else
         run_folder.read_plan(tmp_path / "plan.json")
 
 
