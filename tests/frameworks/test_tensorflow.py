@@ -113,3 +113,22 @@ def test_configuring_sets_what_tensorflow_reads_and_imports_nothing_of_it() -> N
         command, env={**environment, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["1", "3", "2", "tensorflow", "True"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "given", "threads", "flags"),
+    [
+        (False, None, "2", None),
+        (True, None, "8", " ".join(tensorflow.XLA_GPU_FLAGS)),
+        (True, f"--a=b {tensorflow.XLA_GPU_FLAGS[0].replace('false', 'true')}", "8", "as given"),
+    ],
+)
+def test_a_gpu_gets_threads_and_flags_that_a_processor_does_not(
+    gpu: bool, given: str | None, threads: str, flags: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {"XLA_FLAGS": given} if given else {})
+    really = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: gpu if str(path) == "/dev/nvidiactl" else really(path))
+    tensorflow.set_environment(8)
+    assert os.environ["TF_NUM_INTEROP_THREADS"] == threads
+    assert os.environ.get("XLA_FLAGS") == (given if flags == "as given" else flags)

@@ -25,7 +25,7 @@ PLACEMENT = Placement("local", "process", "asked for", 1, 1, "local_cpu", 60.0, 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROVENANCE = plan.Provenance("2026-01-02T03:04:05+00:00", ("train.py",), None, (), None, "a" * 64)
 DATA = DatasetId("points", f"{'0' * 32}.dir", 1, False, (plan.FileId("train.csv", "0" * 32, 1),))
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {"epochs": 2, "rate": 0.1, "batch": 50, "pause": 0.0, "seed": 0},
     "unruly": {"does": "train", "seed": 0},
 }

@@ -17,6 +17,7 @@ from harness.contract.job import Group
 from harness.contract.plan import TRIED
 from harness.contract.steps import Arrays, Outcome, Steps
 from harness.worker import checkpoint, loop
+from harness.worker import clock as wall
 from harness.worker.clock import Clock as PhaseClock
 from tests.support import tiny
 
@@ -39,7 +40,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(loop, "time", clock)
-    monkeypatch.setattr("harness.worker.clock.time", clock)
+    monkeypatch.setattr(wall, "time", clock)
     return clock
 
 
@@ -187,7 +188,7 @@ def test_however_often_and_in_whatever_way_it_ends_the_resumed_one_comes_to_the_
     steps: int, per_epoch: int, call: int, ends: list[tuple[int, bool, float]]
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "PROGRESS_SECONDS", 0.0)  # so that calls of many steps begin at once
+        patch.setattr(loop, "PACE_SECONDS", 0.0)  # so that calls of many steps begin at once
         whole, broken = Path(scratch, "whole"), Path(scratch, "broken")
         expected = came_to(train(Counting(steps, per_epoch), whole)[0], whole)
         for at, killed, seconds in ends:
@@ -275,7 +276,7 @@ def test_a_torn_checkpoint_is_reported_and_the_one_before_it_resumed(tmp_path: P
 def test_a_trial_ends_after_the_very_step_as_if_it_had_been_stopped(
     end: int, call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PACE_SECONDS", 0.0)
     with pytest.raises(RunFailed, match=rf"^{TRIED}$"):
         train(Counting(call=call), tmp_path, stop_after=end)
     assert names(tmp_path) == [f"step-{end:09d}.ckpt"]
@@ -287,7 +288,7 @@ def test_a_trial_ends_after_the_very_step_as_if_it_had_been_stopped(
 def test_calls_of_several_steps_end_with_the_epoch_and_change_no_row(
     call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PACE_SECONDS", 0.0)
     expected, _ = train(Counting(100, 40), tmp_path / "one by one")
     training = Counting(100, 40, call)
     trained, _ = train(training, tmp_path / "many")
@@ -308,7 +309,7 @@ def test_a_call_takes_no_longer_than_a_stop_may_wait(clock: Clock, tmp_path: Pat
 def test_a_stop_that_is_known_before_a_call_is_not_made_to_wait_for_many_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "PACE_SECONDS", 0.0)
     training = Counting(100, 100, 20)
     with pytest.raises(RunFailed):
         train(training, tmp_path, stop=stop_after(training, 31))

@@ -116,13 +116,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class Git:
-    """The commit that the code came from. `pushed` is None where that could not be known."""
+    """The commit that the code came from. `pushed` and `dirty` are None where that could not be known."""
 
     commit: Annotated[str, legal.COMMIT]
     branch: str | None
     remote: str | None
     pushed: bool | None
-    dirty: bool
+    dirty: bool | None
     patch_sha256: Annotated[str | None, optional(legal.SHA256)]
 
 
@@ -130,7 +130,8 @@ class Git:
 class Provenance:
     """Who asked for it, and from which state: `git` is None outside a git repository.
 
-    `withheld` names changed files that the patch leaves out: they look like secrets, or are large and untracked.
+    `withheld` names changed files that the patch leaves out, with the reasons: they hold secrets, are large, or lie
+    outside what it carries. `unknown` says what could not be determined of the state.
     `resumed` is the run whose checkpoint this one goes on from, `replays` the one that it runs again, `sweep` the group
     that it belongs to.
     """
@@ -143,6 +144,7 @@ class Provenance:
     environment_lock: Annotated[str, legal.SHA256]
     replays: Annotated[str | None, optional(legal.RUN_ID)] = None
     sweep: Annotated[str | None, optional(legal.SWEEP)] = None
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def contract() -> SimpleNamespace:
     from harness.contract.errors import RunFailed
     from harness.contract.job import Workers
     from harness.frameworks.tensorflow import Replicas
-    from harness.worker import checkpoint, loop
+    from harness.worker import checkpoint, clock, loop
     from programs.cifar10 import training
     from programs.cifar10.dataset import Dataset
     from programs.cifar10.evaluation import evaluate, inference
@@ -64,7 +64,7 @@ def contract() -> SimpleNamespace:
         data, group = Dataset(*[*arrays, names]), group or join(("algo-1",), 0)
         steps = training.ResNetTraining(Training(**config), data, group.strategy)
         checkpointer = loop.Checkpointer(folder, "a" * 64, 1e9)
-        done = loop.Loop(steps, "images", lambda values: None, checkpointer, loop.Clock(), group, stop).run()
+        done = loop.Loop(steps, "images", lambda values: None, checkpointer, clock.Clock(), group, stop).run()
         outcome = done.outcome
         _, losses, predicted = evaluate(inference(steps.trainer.model), data.test_images, data.test_labels)
         assert [row[2] for row in outcome.rows] == list(predicted)

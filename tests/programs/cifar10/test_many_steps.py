@@ -1,25 +1,25 @@
-"""Many steps in one call: the bits of one at a time, and when the loop takes how many."""
+"""Many steps in one call, as on a GPU: the bits of one at a time."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import small  # sets TensorFlow's environment: before harness.fit
+
+from harness.worker import checkpoint, clock, loop
+from tests.support import small_data  # sets TensorFlow's environment: before tensorflow
 
 import tensorflow as tf  # isort: skip
-from harness import checkpoint, environment, fit, step  # isort: skip
-from harness.errors import ReadRecord  # isort: skip
 
-PLAN = "a" * 64
+from programs.cifar10 import step, training  # isort: skip
+
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
 
 def after(count: int, steps: int, **changes: Any) -> dict[str, Any]:
     """All arrays after `count` steps, `steps` to a call; the epochs have 55 steps."""
     tf.config.experimental.enable_op_determinism()
-    trainer = step.Trainer(small.training(**{"batch_size": 4, **changes}), small.dataset(220))
+    trainer = step.Trainer(small_data.training(**{"batch_size": 4, **changes}), small_data.dataset(220))
     while trainer.step < count:
         trainer.advance(steps=min(steps, count - trainer.step))
     return trainer.arrays()
@@ -41,12 +41,15 @@ def test_any_number_of_steps_in_a_call_gives_the_same_bits(changes: dict[str, An
 
 
 @pytest.mark.slow
-def test_so_it_does_under_xla() -> None:
-    assert_equal(after(3, 1, xla=True), after(3, 3, xla=True))
+def test_so_it_does_under_xla_which_takes_the_steps_that_are_taken_without_it() -> None:
+    alone = after(3, 1, xla=True)
+    assert_equal(alone, after(3, 3, xla=True))
+    for name, array in after(3, 1).items():
+        np.testing.assert_allclose(alone[name], array, atol=5e-3, err_msg=name)
 
 
 def test_a_call_ends_with_the_epoch_and_with_small_images() -> None:
-    trainer = step.Trainer(small.training(small_epochs=0.5), small.dataset())
+    trainer = step.Trainer(small_data.training(small_epochs=0.5), small_data.dataset())
     rooms = []
     while trainer.step < trainer.steps:
         rooms.append(trainer.room)
@@ -56,7 +59,7 @@ def test_a_call_ends_with_the_epoch_and_with_small_images() -> None:
 
 
 def test_a_step_touches_nothing_that_tensorflow_keeps_in_the_hosts_memory() -> None:
-    trainer = step.Trainer(small.training(xla=True, alternate_flips=True, batch_size=4), small.dataset())
+    trainer = step.Trainer(small_data.training(xla=True, alternate_flips=True, batch_size=4), small_data.dataset())
     trainer.advance(steps=2)
     (function,) = trainer._compiled.values()
     graph = function.get_concrete_function(tf.constant(0, tf.int64), tf.constant(1, tf.int64)).graph
@@ -75,68 +78,32 @@ def test_a_step_touches_nothing_that_tensorflow_keeps_in_the_hosts_memory() -> N
     ), "the images are no constant of the code"
 
 
-@pytest.fixture
-def several(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """As where there is a GPU: calls of several steps; returns their lengths."""
-    monkeypatch.setattr(step.tf.config, "list_logical_devices", lambda kind: ["GPU"])
-    lengths: list[int] = []
-    advance = step.Trainer.advance
-
-    def counted(self: step.Trainer, stop: bool = False, steps: int = 1) -> bool:
-        before = self.step
-        stopped = advance(self, stop, steps)
-        lengths.append(self.step - before)
-        return stopped
-
-    monkeypatch.setattr(step.Trainer, "advance", counted)
-    return lengths
-
-
-def train(folder: Path | None = None, seconds: float = 1e9, stop: Any = lambda: None, **more: Any) -> fit.Outcome:
-    keeper = folder and fit.Keeper(folder, PLAN, seconds)
-    return fit.train(small.training(batch_size=4), small.dataset(220), lambda line: None, keeper, stop, **more)
-
-
-def test_calls_fill_their_time_and_change_no_bits(several: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    many = checkpoint.weight_digest(train().model)
-    assert several[:2] == [1, 10] and sum(several) == 110 and max(several) > 10
-    monkeypatch.undo()
-    assert checkpoint.weight_digest(train().model) == many
-
-
-def test_a_call_is_no_longer_than_a_stop_may_wait(several: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "CALL_SECONDS", 0.0)
-    train()
-    assert set(several) - {10} == {1}
-
-
-def test_a_state_is_kept_when_it_is_due_and_resumed_to_the_same_bits(
-    several: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_where_there_is_a_gpu_calls_take_many_steps_and_the_training_comes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "CALL_SECONDS", 0.1)
-    whole = checkpoint.weight_digest(train().model)
-    asked = iter([None] * 5)
-    with pytest.raises(ReadRecord, match="stopped by a test"):
-        train(tmp_path, 0.05, lambda: next(asked, "stopped by a test"))
-    kept = sorted(int(path.stem.split("-")[1]) for path in tmp_path.iterdir())
-    assert 0 < kept[-1] < 110
-    assert checkpoint.weight_digest(train(tmp_path, 0.05).model) == whole
+    monkeypatch.setattr(loop, "PACE_SECONDS", 0.01)
+    lengths: dict[str, list[int]] = {}
+    digests = []
+    for device in ("CPU", "GPU"):
+        with monkeypatch.context() as patch:
+            if device == "GPU":
+                patch.setattr(step.tf.config, "list_logical_devices", lambda kind: ["GPU"])
+            steps = training.ResNetTraining(small_data.training(batch_size=4), small_data.dataset(220))
+        taken: list[int] = lengths.setdefault(device, [])
+        advance = steps.trainer.advance
 
+        def counted(
+            stop: bool, most: int, advance: Any = advance, taken: Any = taken, trainer: Any = steps.trainer
+        ) -> bool:
+            before = trainer.step
+            stopped = advance(stop, most)
+            taken.append(trainer.step - before)
+            return bool(stopped)
 
-def test_a_trial_stops_after_its_step(several: list[int], tmp_path: Path) -> None:
-    with pytest.raises(ReadRecord):
-        train(tmp_path, stop_after=70)
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000070.ckpt"]
-
-
-def test_a_gpu_gets_threads_and_flags_that_a_processor_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    for gpu, given, threads, flags in (
-        (False, {}, "2", None),
-        (True, {}, "8", " ".join(environment.XLA_GPU_FLAGS)),
-        (True, {"XLA_FLAGS": "--a=b " + environment.XLA_GPU_FLAGS[0].replace("false", "true")}, "8", None),
-    ):
-        monkeypatch.setattr(os, "environ", dict(given))
-        monkeypatch.setattr(environment, "has_gpu", lambda gpu=gpu: gpu)
-        environment.configure(8)
-        assert os.environ["TF_NUM_INTEROP_THREADS"] == threads
-        assert os.environ.get("XLA_FLAGS") == (flags or given.get("XLA_FLAGS"))
+        monkeypatch.setattr(steps.trainer, "advance", counted)
+        checkpointer = loop.Checkpointer(tmp_path / device, "a" * 64, 1e9)
+        trained = loop.Loop(steps, "images", lambda values: None, checkpointer, clock.Clock()).run()
+        digests.append((checkpoint.digest(trained.outcome.weights), checkpoint.digest(steps.state())))
+    assert digests[0] == digests[1]
+    assert set(lengths["CPU"]) == {1} and max(lengths["GPU"]) > 5
+    assert sum(lengths["CPU"]) == sum(lengths["GPU"]) == 110

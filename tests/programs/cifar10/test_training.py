@@ -13,7 +13,7 @@ import pytest
 from harness.contract.errors import DataError, RunFailed, SettingError
 from harness.contract.job import Job, Workers
 from harness.frameworks import tensorflow
-from harness.worker import checkpoint, loop
+from harness.worker import checkpoint, clock, loop
 from tests.support import small_data  # sets TensorFlow's environment: before keras
 
 import keras  # isort: skip
@@ -38,7 +38,7 @@ def begin(images: int = 200, **changes: Any) -> training.ResNetTraining:
 
 def run(steps: training.ResNetTraining, folder: Path) -> loop.Trained:
     checkpointer = loop.Checkpointer(folder, "a" * 64, 1e9)
-    return loop.Loop(steps, "images", lambda values: None, checkpointer, loop.Clock()).run()
+    return loop.Loop(steps, "images", lambda values: None, checkpointer, clock.Clock()).run()
 
 
 def fresh(program: str, *arguments: str, path: bool = True) -> str:
@@ -193,8 +193,8 @@ def test_labels_stay_with_their_images_through_order_and_augmentation(augment: b
         trainer._begin(epoch)
         seen: list[int] = []
         for at in range(6):
-            batch, given = trainer._batch(np.int64(epoch * 6 + at), 32)
-            found = np.rint(np.asarray(batch)[:, 16, 16] * trainer.std + trainer.mean).astype(int)
+            batch, given = trainer.inputs.batch(np.int64(epoch * 6 + at), 32)
+            found = np.rint(np.asarray(batch)[:, 16, 16] * trainer.inputs.std + trainer.inputs.mean).astype(int)
             assert (found == found[:, :1]).all()
             np.testing.assert_array_equal(given, labels[found[:, 0]])
             seen += found[:, 0].tolist()

@@ -29,7 +29,7 @@ from tests.support import small_data
 from harness.contract.errors import RunFailed
 from harness.contract.job import Workers
 from harness.frameworks.tensorflow import Replicas
-from harness.worker import loop
+from harness.worker import clock, loop
 from programs.cifar10 import training
 folder, own, *hosts = sys.argv[1:]
 group = Replicas(Workers(tuple(hosts), hosts[int(own)])) if hosts else Replicas(Workers(("algo-1",), "algo-1"))
@@ -37,7 +37,7 @@ def train(stop):
     steps = training.ResNetTraining(small_data.training(), small_data.dataset(), group.strategy)
     checkpointer = loop.Checkpointer(Path(folder), "a" * 64, 0.0, own == "0")
     notes = []
-    own_loop = loop.Loop(steps, "images", notes.append, checkpointer, loop.Clock(), group, lambda: stop(steps.step))
+    own_loop = loop.Loop(steps, "images", notes.append, checkpointer, clock.Clock(), group, lambda: stop(steps.step))
     try:
         with group.lost_workers_named():
             trained = own_loop.run()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harness.contract import identity
 from harness.contract.plan import DatasetId, FileId
 from harness.contract.source import Published, Sample, Source
 from programs.cifar10.files import META, TEST, TRAIN
@@ -38,4 +39,5 @@ def source() -> Source:
 def _write_sample(folder: Path) -> DatasetId:
     from programs.cifar10.host import sample  # late: it needs NumPy, and most calls never come here
 
-    return sample.write(folder)
+    sample.write(folder)
+    return identity.identify(folder, SAMPLE_NAME, sample=True)

@@ -1,0 +1,85 @@
+"""Programs are found by name, and asking for one costs nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.contract import program
+from harness.contract.errors import SettingError
+from tests.support import tiny
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("numpy", "tensorflow", "keras", "matplotlib", "sklearn", "scipy", "torch", "hydra", "dvc", "boto3", "yaml")
+
+
+def test_a_program_that_is_not_there_is_refused_with_those_that_are() -> None:
+    for name in ("nothing", "", "../cifar10", "cifar10.step", "__pycache__", "Cifar10"):
+        with pytest.raises(SettingError) as error:
+            program.load(name)
+        assert str(error.value).startswith(f"program={name} does not exist; legal: cifar10; type: ls ")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that is looked in for this test."""
+    import programs
+
+    monkeypatch.setattr(program, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(programs, "__path__", [str(tmp_path), *programs.__path__])
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(text)
+
+
+def test_a_module_without_a_program_is_refused(elsewhere: Path) -> None:
+    write(elsewhere, "empty_one", '"""Nothing."""\n')
+    write(elsewhere, "wrong_one", "PROGRAM = 'text'\n")
+    (elsewhere / "folder_alone").mkdir()
+    for name in ("empty_one", "wrong_one"):
+        with pytest.raises(
+            SettingError, match=rf"src/programs/{name}/__init__.py defines no PROGRAM; legal: PROGRAM = "
+        ):
+            program.load(name)
+    assert program.names() == ["empty_one", "wrong_one"]
+
+
+def test_a_bug_in_a_program_keeps_its_traceback(elsewhere: Path) -> None:
+    write(elsewhere, "broken_one", "import no_such_module_anywhere\n")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        program.load("broken_one")
+
+
+def test_importing_any_program_imports_nothing_heavy(tmp_path: Path) -> None:
+    source = tiny.copy_source(tmp_path / "project") / "src"
+    command = (
+        "import sys\n"
+        "from harness.contract import program\n"
+        "for name in program.names():\n"
+        "    loaded = program.load(name)\n"
+        "    loaded.source()\n"
+        f"    found = {{module.split('.')[0] for module in sys.modules}} & {set(HEAVY)!r}\n"
+        "    assert not found, (name, found)\n"
+        "    print(name)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["cifar10", "tiny"]
+
+
+def test_a_program_describes_itself_by_its_name_where_it_says_no_more() -> None:
+    described = tiny.PROGRAM.describe("tiny", tiny.settings(batch=7))
+    assert described.about == "logistic regression, batches of 7"
+    assert (described.objective.name, described.examples, described.model) == ("error", "points", "model.npy")
+    silent = program.Program(
+        tiny.Settings, tiny.PROGRAM.metrics, tiny.PROGRAM.train, tiny.PROGRAM.score, tiny.PROGRAM.source
+    )
+    assert silent.describe("mine", tiny.SETTINGS).about == "mine"
+    assert (silent.examples, silent.model, silent.pace) == ("examples", "model.bin", ())
+    assert silent.check(tiny.SETTINGS, 2) == () and list(silent.plots(ROOT, ROOT)) == []
