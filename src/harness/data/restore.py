@@ -20,7 +20,7 @@ from harness.settings.schema import Data
 def restore_data(
     root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None]
 ) -> Obtained:
-    """The data set that the plan names: in its place, the bundled sample, or any version that DVC's cache or remote has.
+    """The data set that the plan names: in its place, the bundled sample, or any version that DVC has, here or remote.
 
     Raises:
         NotReady: none of them holds it.
