@@ -9,13 +9,13 @@ IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make train        environment, data, then a ResNet on this machine; make train ARGS=\"epochs=2\""
-	@echo "make repro-check  the last run again, and whether it came to the same; ARGS as src/replay.py takes them"
-	@echo "make retrain-check  whether the model of new data beats the old one, on both test sets, and how sure that is"
-	@echo "make test         environment, then all tests; make test ARGS=\"tests/test_plan.py\""
+	@echo "make train        environment, data, then a training run on this machine; make train ARGS=\"epochs=2\""
+	@echo "make repro-check  replay the newest run: identical, equivalent or different; ARGS as src/replay.py takes them"
+	@echo "make retrain-check  whether a model trained on new data beats the old one, on both test sets, with the uncertainty"
+	@echo "make test         environment, then all tests; make test ARGS=\"tests/contract/test_plan.py\""
 	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
 	@echo "make check        style, types, locks and import rules"
-	@echo "make figures      the tables and pictures of README and docs; make figures ARGS=\"tune\" measures that one anew"
+	@echo "make figures      the tables and screenshots of README and docs; make figures ARGS=\"tune\" measures that one first"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
 	@echo "make push-image   the same with CUDA, into your AWS registry; KIND=cpu without; docs/cloud.md says what it needs"

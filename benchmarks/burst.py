@@ -23,11 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from harness.launch import engine  # noqa: E402
 from tests.fakes.sagemaker.server import Aws  # noqa: E402
-from tests.support.cloud import AWAY, project  # noqa: E402
+from tests.support.cloud import RESNET_AWAY, cifar10_project  # noqa: E402
 
 BARE = """
 import sys
@@ -57,10 +57,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, Aws(grace=5) as aws:
         (image,) = aws.prepare(tag)
         data = os.environ.get("CIFAR10_DIR")
-        made = project(Path(scratch) / "project", data=Path(data).resolve() if data else None, idle=True)
-        ours = [sys.executable, "src/train.py", *AWAY]
-        first = created(aws, ours, made)
-        run = max((made / "runs").iterdir())
+        project = cifar10_project(Path(scratch) / "project", Path(data).resolve() if data else None)
+        ours = [sys.executable, "src/train.py", *RESNET_AWAY]
+        first = created(aws, ours, project)
+        run = max((project / "runs").iterdir())
         channels = {each["ChannelName"]: each for each in next(iter(aws.jobs.values())).request["InputDataConfig"]}
         dataset = channels["dataset"]["DataSource"]["S3DataSource"]["S3Uri"]
         bare = [sys.executable, "-c", BARE, str(run / "code"), dataset, image, aws.role, aws.bucket()]
@@ -68,10 +68,10 @@ def main() -> None:
         uploads, differences = [], []
         for number in range(asked.pairs):
             before = aws.uploaded("harness/datasets"), aws.uploaded()
-            mine, theirs = created(aws, [*ours, f"seed={number + 1}"], made), 0.0
+            mine, theirs = created(aws, [*ours, f"seed={number + 1}"], project), 0.0
             sent = aws.uploaded("harness/datasets") - before[0], aws.uploaded() - before[1]
             uploads.append((sent[0], sent[1] - sent[0]))
-            theirs = created(aws, bare, made)
+            theirs = created(aws, bare, project)
             differences.append(mine - theirs)
             print(f"train.py {mine:.2f} s, ModelTrainer {theirs:.2f} s", flush=True)
     figures = {

@@ -1,7 +1,8 @@
 """What the harness costs, against the bare tools on the same machine in the same call.
 
     python benchmarks/overhead.py               all; about 15 minutes on two cores, with a Docker engine and the image
-    python benchmarks/overhead.py --seconds 20 shorter trainings; the ratios get noisier
+    python benchmarks/overhead.py --seconds 20  shorter trainings; the ratios get noisier
+    python benchmarks/overhead.py --only container
 
 Each figure is the median over pairs that ran in turn. The last line is JSON:
     error_vs_hydra         time from enter to a configuration error, over `python -c "import hydra"`
@@ -31,12 +32,19 @@ BARE = """
 import json, sys
 from pathlib import Path
 plan = json.loads(Path(sys.argv[1]).read_text())
-from harness import environment, settings
-environment.configure(plan["placement"]["threads"])
-from harness import dataset, fit
-training = settings.Training(**plan["experiment"]["config"])
-data = dataset.load(Path(sys.argv[2]), training.num_data_batches, training.validation_images, training.seed)
-print(fit.train(training, data, lambda values: None).test.accuracy)
+from harness.frameworks.tensorflow import TensorFlow
+TensorFlow().configure(plan["placement"]["threads"])
+from programs.cifar10 import dataset
+from programs.cifar10.settings import Training
+from programs.cifar10.training import ResNetTraining
+settings = Training(**plan["experiment"]["config"])
+data = dataset.load(Path(sys.argv[2]), settings.num_data_batches, settings.validation_images, settings.seed)
+training = ResNetTraining(settings, data)
+while training.step < training.steps:
+    training.advance(False, 1)
+    if training.step % training.steps_per_epoch == 0 or training.step == training.steps:
+        training.measure()
+print(training.finish().metrics)
 """
 
 SDK = """
@@ -61,32 +69,42 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=int, default=60, help="about how long each training in a process steps")
     options.add_argument("--pairs", type=int, default=3, help="pairs of trainings")
+    options.add_argument("--only", choices=list(MEASURES), action="append", help="one of the figures; may be repeated")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".overhead-") as scratch:
-        figures = measure(Path(scratch), asked.seconds, asked.pairs)
-    print(json.dumps(figures))
+        figures = [MEASURES[name](Path(scratch), asked.seconds, asked.pairs) for name in asked.only or MEASURES]
+    print(json.dumps(dict(figures)))
 
 
-def measure(scratch: Path, seconds: int, pairs: int) -> dict[str, float | None]:
-    """All figures; container_minus_sdk_s is None, with a line that says why, where no container can run."""
+Figure = tuple[str, float | None]
+
+
+def error_vs_hydra(scratch: Path, seconds: int, pairs: int) -> Figure:
+    """A mistake on the command line, over the import of Hydra alone."""
     error = ([sys.executable, "src/train.py", "epochs=0"], 2)
     hydra = ([sys.executable, "-c", "import hydra"], 0)
     errors = paired("configuration error", "import hydra", lambda: timed(*error), lambda: timed(*hydra), 9)
+    return "error_vs_hydra", round(statistics.median(a / b for a, b in errors), 3)
 
+
+def process_vs_bare(scratch: Path, seconds: int, pairs: int) -> Figure:
+    """A run in a process, over the bare script."""
     process = Run(scratch / "process", "process", seconds)
     processes = paired("run in a process", "bare script", process.harness, process.bare, pairs)
-    figures = {
-        "error_vs_hydra": round(statistics.median(a / b for a, b in errors), 3),
-        "process_vs_bare": round(statistics.median(a / b for a, b in processes), 3),
-        "container_minus_sdk_s": None,
-    }
-    container = Run(scratch / "container", "container", 5)
-    if container.plan["placement"]["runner"] == "container":
-        containers = paired("run in a container", "bare ModelTrainer", container.harness, container.sdk, pairs)
-        figures["container_minus_sdk_s"] = round(statistics.median(a - b for a, b in containers), 2)
-    else:
+    return "process_vs_bare", round(statistics.median(a / b for a, b in processes), 3)
+
+
+def container_minus_sdk(scratch: Path, seconds: int, pairs: int) -> Figure:
+    """A run in a container, minus the bare ModelTrainer; None, and a line that says why, where none can run."""
+    container, name = Run(scratch / "container", "container", 5), "container_minus_sdk_s"
+    if container.plan["placement"]["runner"] != "container":
         print(f"no container figure: {container.plan['placement']['reason']}")
-    return figures
+        return name, None
+    containers = paired("run in a container", "bare ModelTrainer", container.harness, container.sdk, pairs)
+    return name, round(statistics.median(a - b for a, b in containers), 2)
+
+
+MEASURES = {"error": error_vs_hydra, "process": process_vs_bare, "container": container_minus_sdk}
 
 
 class Run:
@@ -141,7 +159,8 @@ class Run:
 
     def dataset(self) -> Path:
         """The data folder: data/, or the sample where the run took that."""
-        return ROOT / (".cache/sample-digits" if self.plan["experiment"]["dataset"]["sample"] else "data")
+        dataset = self.plan["experiment"]["dataset"]
+        return ROOT / (f".cache/{dataset['name']}" if dataset["sample"] else "data")
 
 
 def paired(

@@ -61,9 +61,9 @@ def aws() -> Iterator[Any]:
     from harness.settings.project import ROOT
     from tests.fakes.sagemaker.server import Aws
 
-    with Aws(grace=20) as made:
-        made.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")
-        yield made
+    with Aws(grace=20) as account:
+        account.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")
+        yield account
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def typed(aws: Any) -> Iterator[Any]:
     """Commands of a test, typed with AWS's environment, ended with it."""
     from tests.support.cloud import SECRETS, Typed
 
-    begun = []
+    commands = []
 
-    def begin(made: Path, *arguments: str, **options: Any) -> Any:
-        begun.append(Typed(made, *arguments, **{**aws.environment(), **SECRETS, **options}))
-        return begun[-1]
+    def begin(project: Path, *arguments: str, **options: Any) -> Any:
+        commands.append(Typed(project, *arguments, **{**aws.environment(), **SECRETS, **options}))
+        return commands[-1]
 
     yield begin
-    for each in begun:
+    for each in commands:
         each.close()

@@ -34,7 +34,7 @@ def code(text: str) -> str:
 
 def commands(text: str) -> list[list[str]]:
     """The words of each command; comments are left out, and what `&&`, `;` or `|` joins are several commands."""
-    found = []
+    joined = []
     for line in code(text).splitlines():
         if "python src/" in line or "make " in line:
             words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
@@ -42,11 +42,11 @@ def commands(text: str) -> list[list[str]]:
             command: list[str] = []
             for word in [*words, ";"]:
                 if set(word) <= set(";&|"):
-                    found += [command] if command else []
+                    joined += [command] if command else []
                     command = []
                 else:
                     command.append(word)
-    return found
+    return joined
 
 
 def verbs(text: str) -> list[tuple[str, list[str]]]:
@@ -68,8 +68,8 @@ def targets(text: str) -> list[str]:
 
 def linked(text: str) -> list[str]:
     """The targets of links and images that are not on the web."""
-    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", text)
-    return [link for pair in found if not (link := pair[0] or pair[1]).startswith(("http:", "https:", "mailto:"))]
+    pairs = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", text)
+    return [link for pair in pairs if not (link := pair[0] or pair[1]).startswith(("http:", "https:", "mailto:"))]
 
 
 def anchors(text: str) -> set[str]:
@@ -88,24 +88,24 @@ def test_every_table_stands_somewhere_and_every_measurement_has_a_command_and_a_
     shown = [name for path in figures.DOCUMENTS for _, name, _ in figures.MARKED.findall(path.read_text())]
     assert sorted(shown) == sorted(figures.TABLES)
     for path in figures.MEASURED.glob("*.json"):
-        told = json.loads(path.read_text())
-        assert told["command"] and told["machine"] and re.fullmatch(r"\d{4}-\d\d-\d\d", told["day"])
-        assert (figures.ROOT / told["command"].split()[-1]).exists() or told["command"] == "time make train"
+        measured = json.loads(path.read_text())
+        assert measured["command"] and measured["machine"] and re.fullmatch(r"\d{4}-\d\d-\d\d", measured["day"])
+        assert (ROOT / measured["command"].split()[-1]).exists() or measured["command"] == "time make train"
 
 
-def test_every_picture_that_is_shown_is_there_and_made_by_it():
+def test_every_screenshot_that_is_shown_is_there_and_made_by_it():
     for path in figures.DOCUMENTS:
         for name in re.findall(r'(?:src|srcset)="([^"]+)"', path.read_text()):
-            picture = path.parent / name
-            assert picture.stat().st_size < 300_000
-            assert picture.parent == figures.IMAGES and picture.stem in figures.VIEWS
+            screenshot = path.parent / name
+            assert screenshot.stat().st_size < 300_000
+            assert screenshot.parent == figures.IMAGES and screenshot.stem in figures.VIEWS
 
 
 def test_a_renewed_document_keeps_all_else():
     text = "before\n<!-- figures: tune -->\nold\n<!-- /figures -->\nafter\n"
-    made = figures.renewed(text, {"tune": {"each": [[0, 0.5, 0.25]], "optuna": 0.5, "random": 0.25}})
-    assert made.startswith("before\n<!-- figures: tune -->\n| sampler seed") and made.endswith("-->\nafter\n")
-    assert "| 0 | 0.5000 | 0.2500 |" in made and "old" not in made
+    renewed = figures.renewed(text, {"tune": {"each": [[0, 0.5, 0.25]], "optuna": 0.5, "random": 0.25}})
+    assert renewed.startswith("before\n<!-- figures: tune -->\n| sampler seed") and renewed.endswith("-->\nafter\n")
+    assert "| 0 | 0.5000 | 0.2500 |" in renewed and "old" not in renewed
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAME)

@@ -1,10 +1,10 @@
-"""Every figure, table and picture of README.md and docs/, again: `make figures`.
+"""Generate the tables and screenshots of README.md and docs/ from the measurements: `make figures`.
 
-    python tools/figures.py                  tables from docs/figures/, pictures from generated runs
-    python tools/figures.py tune report      and these benchmarks measured anew before; minutes to hours
+    python tools/figures.py                  tables from docs/figures/, screenshots of generated runs
+    python tools/figures.py tune report      these benchmarks are measured first; minutes to hours
 
-What a benchmark printed lies in docs/figures/NAME.json with its command, day and machine. A function of TABLES turns it
-into what stands between `<!-- figures: NAME -->` and `<!-- /figures -->`.
+docs/figures/NAME.json holds what a benchmark printed, with its command, day and machine. A function of TABLES turns it
+into the table between `<!-- figures: NAME -->` and `<!-- /figures -->`.
 """
 
 import json
@@ -31,14 +31,14 @@ VIEWS: Mapping[str, tuple[Literal["light", "dark"], int, int, str]] = {
     "report-narrow": ("light", 400, 830, ""),
 }
 
-Found = Mapping[str, Mapping[str, Any]]
+Measurements = Mapping[str, Mapping[str, Any]]  # by benchmark
 
 
 def main(names: list[str]) -> None:
-    """Measure what is named, take the pictures, renew the documents."""
+    """Run the named benchmarks, take the screenshots, renew the tables."""
     for name in names:
         measure(name)
-    take_pictures()
+    take_screenshots()
     numbers = measured()
     for path in DOCUMENTS:
         before = path.read_text()
@@ -48,23 +48,23 @@ def main(names: list[str]) -> None:
 
 
 def measure(name: str) -> None:
-    """Run a benchmark and keep the JSON line that it ends with."""
+    """Run a benchmark and store the JSON line that it ends with."""
     command = ["python", f"benchmarks/{name}.py"]
     print(f"measuring {' '.join(command)}", flush=True)
-    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found = {
+    finished = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    measurement = {
         "command": " ".join(command),
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(),
-        "found": json.loads(done.stdout.strip().rpartition("\n")[2]),
+        "found": json.loads(finished.stdout.strip().rpartition("\n")[2]),
     }
-    # Speed is kept for two kinds of processor: a column of each.
-    stem = "throughput_avx2" if name == "throughput" and "AVX-512" not in found["machine"] else name
-    (MEASURED / f"{stem}.json").write_text(json.dumps(found, indent=1) + "\n")
+    # Speed is stored for two kinds of processor: columns of each.
+    stem = "throughput_avx2" if name == "throughput" and "AVX-512" not in measurement["machine"] else name
+    (MEASURED / f"{stem}.json").write_text(json.dumps(measurement, indent=1) + "\n")
 
 
 def machine() -> str:
-    """Model, cores and the widest vectors, on which speeds hang."""
+    """Processor model, cores and widest vectors, on which speeds depend."""
     from harness.worker import environment
 
     model, flags = environment.processor()
@@ -72,18 +72,18 @@ def machine() -> str:
     return f"{model}, {environment.cores()} cores, {widest}"
 
 
-def measured() -> Found:
-    """What each benchmark found, by its name."""
+def measured() -> Measurements:
+    """The result of each benchmark, by its name."""
     return {path.stem: json.loads(path.read_text())["found"] for path in sorted(MEASURED.glob("*.json"))}
 
 
-def renewed(text: str, numbers: Found) -> str:
-    """The document with each marked table made again."""
+def renewed(text: str, numbers: Measurements) -> str:
+    """The document with each marked table generated again."""
     return MARKED.sub(lambda part: f"{part[1]}{TABLES[part[2]](numbers)}\n{part[3]}", text)
 
 
 def table(head: tuple[str, ...], *rows: tuple[str, ...]) -> str:
-    """Markdown."""
+    """A table in Markdown."""
     return "\n".join("| " + " | ".join(row) + " |" if row else "|---" * len(head) + "|" for row in (head, (), *rows))
 
 
@@ -92,19 +92,19 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def sizes(values: Mapping[str, float | None], digits: int = 2) -> list[str]:
-    """A column for each size; a contender that does not run here has none."""
+    """A column for each size; `-` where a contender does not run."""
     return [f"{value:.{digits}f}" if (value := values[size]) is not None else "-" for size in SIZES]
 
 
-def takes(numbers: Found) -> str:
-    """What each main command takes."""
+def takes(numbers: Measurements) -> str:
+    """What each main command takes, and what it gives."""
     fresh, spread, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
     over, burst, page = (numbers[name] for name in ("overhead", "burst", "report"))
     speeds = {"AVX2": numbers["throughput_avx2"], "AVX-512": numbers["throughput"]}
     ratios = "; ".join(
-        f"{kind}: {', '.join(sizes(found['keras_ratio']))} times the speed of Keras's `fit`, "
-        f"{', '.join(sizes(found['torch_ratio']))} times that of PyTorch"
-        for kind, found in speeds.items()
+        f"{kind}: {', '.join(sizes(result['keras_ratio']))} times the speed of Keras's `fit`, "
+        f"{', '.join(sizes(result['torch_ratio']))} times that of PyTorch"
+        for kind, result in speeds.items()
     )
     return table(
         ("command", "saw"),
@@ -148,17 +148,17 @@ def takes(numbers: Found) -> str:
     )
 
 
-def seeds(numbers: Found) -> str:
-    """The spread that the band of equivalence rests on."""
-    found = numbers["seeds"]
+def seeds(numbers: Measurements) -> str:
+    """The spread over seeds, on which the band of equivalence rests."""
+    result = numbers["seeds"]
     return table(
         ("seeds", "mean test accuracy", "standard deviation s", "largest - smallest", "of counting 10,000 images"),
-        (str(found["n"]), *(f"{found[name]:.4f}" for name in ("mean", "spread", "range", "noise"))),
+        (str(result["n"]), *(f"{result[name]:.4f}" for name in ("mean", "spread", "range", "noise"))),
     )
 
 
-def throughput(numbers: Found) -> str:
-    """Speed against the peers, by processor and size."""
+def throughput(numbers: Measurements) -> str:
+    """Speed relative to Keras and PyTorch, by processor and size."""
     names = {
         "keras_ratio": "over Keras's `fit` with its defaults",
         "torch_ratio": "over PyTorch, channels last",
@@ -167,7 +167,7 @@ def throughput(numbers: Found) -> str:
     }
     kinds = {"AVX2": numbers["throughput_avx2"], "AVX-512": numbers["throughput"]}
     rows = [
-        (words, *(each for found in kinds.values() for each in sizes(found[name]))) for name, words in names.items()
+        (words, *(each for result in kinds.values() for each in sizes(result[name]))) for name, words in names.items()
     ]
     more = {
         "determinism_cost": ("cost of determinism", percent),
@@ -176,39 +176,39 @@ def throughput(numbers: Found) -> str:
         "first_step_s": ("from the process's start to the first step, more than TensorFlow's import", "{} s".format),
     }
     rows += [
-        (words, *(each for found in kinds.values() for each in (told(found[name]), "", "")))
-        for name, (words, told) in more.items()
+        (words, *(each for result in kinds.values() for each in (text(result[name]), "", "")))
+        for name, (words, text) in more.items()
     ]
     head = ("", *(f"{kind}: ResNet-{size}" if size == "20" else size for kind in kinds for size in SIZES))
     return table(head, *rows)
 
 
-def tune(numbers: Found) -> str:
-    """The search against chance."""
-    found = numbers["tune"]
+def tune(numbers: Measurements) -> str:
+    """Optuna against random search."""
+    result = numbers["tune"]
     return table(
         ("sampler seed", "Optuna", "random"),
-        *((str(seed), f"{one:.4f}", f"{other:.4f}") for seed, one, other in found["each"]),
-        ("mean", f"{found['optuna']:.4f}", f"{found['random']:.4f}"),
+        *((str(seed), f"{one:.4f}", f"{other:.4f}") for seed, one, other in result["each"]),
+        ("mean", f"{result['optuna']:.4f}", f"{result['random']:.4f}"),
     )
 
 
-def report(numbers: Found) -> str:
+def report(numbers: Measurements) -> str:
     """What the report takes."""
-    found = numbers["report"]
-    first, filtered = found["first_chart_s"], found["filter_ms"]
+    result = numbers["report"]
+    first, filtered = result["first_chart_s"], result["filter_ms"]
     return table(
         ("runs", "file", "first chart (least, median)", "a filter (least, median)"),
         (
-            f"{found['generated']:,} generated, {found['real']} real",
-            f"{found['mb']} MB",
+            f"{result['generated']:,} generated, {result['real']} real",
+            f"{result['mb']} MB",
             f"{first[0]} s, {first[1]} s",
             f"{filtered[0]:.0f} ms, {filtered[1]:.0f} ms",
         ),
     )
 
 
-TABLES: dict[str, Callable[[Found], str]] = {
+TABLES: dict[str, Callable[[Measurements], str]] = {
     "takes": takes,
     "seeds": seeds,
     "throughput": throughput,
@@ -217,7 +217,7 @@ TABLES: dict[str, Callable[[Found], str]] = {
 }
 
 
-def take_pictures() -> None:
+def take_screenshots() -> None:
     """The report on generated runs: light, dark, filtered and grouped, narrow."""
     from playwright.sync_api import sync_playwright
 
@@ -228,9 +228,9 @@ def take_pictures() -> None:
         folder = Path(scratch)
         generated_runs.leave(folder / "runs", 180)
         (folder / "unpacked").mkdir()
-        found = gather.table(folder / "runs", [], folder / "unpacked")
+        runs = gather.table(folder / "runs", [], folder / "unpacked")
         target = folder / "report.html"
-        target.write_text(page.assemble(found, live=False, now=datetime(2026, 3, 2, tzinfo=UTC)))
+        target.write_text(page.assemble(runs, live=False, now=datetime(2026, 3, 2, tzinfo=UTC)))
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, (scheme, width, height, view) in VIEWS.items():
             shown = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -238,7 +238,7 @@ def take_pictures() -> None:
             shown.wait_for_function("!!context && performance.getEntriesByName('first-chart').length > 0")
             shown.wait_for_timeout(2000)  # the charts below follow while the browser idles
             shown.screenshot(path=IMAGES / f"{name}.png")
-            print(f"picture   docs/images/{name}.png")
+            print(f"screenshot docs/images/{name}.png")
         browser.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.launch import engine
 from harness.settings.project import ROOT
 from tests.conftest import engine_answers
-from tests.support.cloud import AWAY, RESNET, RESNET_AWAY, SECRETS, burst, cifar10_project, job_of, project
+from tests.support.cloud import AWAY, RESNET, RESNET_AWAY, SECRETS, burst, cifar10_project, job_of, tiny_project
 from tests.support.projects import TINY, record_of, runs, type_in
 from tests.tracking.test_tracker import Server
 
@@ -22,15 +22,15 @@ SLOWLY = (*AWAY, EPOCHS, "pause=0.1", "mode.checkpoint_seconds=0.2")  # 12 secon
 
 
 @pytest.fixture(scope="module")
-def small_project(tmp_path_factory):
-    return project(tmp_path_factory.mktemp("small") / "project")
+def project(tmp_path_factory):
+    return tiny_project(tmp_path_factory.mktemp("small") / "project")
 
 
-def local(made, *arguments):
+def local(project, *arguments):
     """A training on this machine."""
-    done = type_in(made, "mode=local", "mode.runner=process", *arguments)
+    done = type_in(project, "mode=local", "mode.runner=process", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    return record_of(runs(made)[-1])
+    return record_of(runs(project)[-1])
 
 
 def wait_for_a_state(aws, run):
@@ -43,9 +43,9 @@ def wait_for_a_state(aws, run):
 
 
 @pytest.fixture(scope="module")
-def unbroken(small_project):
+def unbroken(project):
     """The record of a run on this machine that nobody disturbed, nor slowed down."""
-    return local(small_project, *TINY, EPOCHS)
+    return local(project, *TINY, EPOCHS)
 
 
 # A whole burst, on real CIFAR-10 where it is there.
@@ -57,14 +57,14 @@ def whole(aws, cifar10, request, tmp_path_factory):
 
     The trial is on; where an engine answers, the job runs in a container of the training image.
     """
-    made = cifar10_project(tmp_path_factory.mktemp("whole") / "project", cifar10, images=2000)
+    project = cifar10_project(tmp_path_factory.mktemp("whole") / "project", cifar10)
     held_out = "validation_images=8000" if cifar10 else "validation_images=1000"
-    expected = local(made, *RESNET, held_out)
+    expected = local(project, *RESNET, held_out)
     aws.docker = request.getfixturevalue("training_image") if engine_answers() else None
-    done = burst(aws, made, "mode.preflight=true", held_out, settings=RESNET_AWAY)
+    done = burst(aws, project, "mode.preflight=true", held_out, settings=RESNET_AWAY)
     aws.docker = None
     assert done.returncode == 0, done.stdout + done.stderr
-    return made, expected, done.stdout, runs(made)[-1]
+    return project, expected, done.stdout, runs(project)[-1]
 
 
 def test_a_burst_is_the_local_run_elsewhere(whole):
@@ -136,9 +136,9 @@ def test_no_secret_is_in_a_job_in_s3_in_a_log_or_in_the_run_folder(whole, aws):
 # What goes wrong, and goes on.
 
 
-def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run(aws, small_project, unbroken, typed):
-    launcher = typed(small_project, *SLOWLY).until("training  epoch")
-    run = runs(small_project)[-1]
+def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run(aws, project, unbroken, typed):
+    launcher = typed(project, *SLOWLY).until("training  epoch")
+    run = runs(project)[-1]
     job = job_of(aws, run)
     wait_for_a_state(aws, run)
     aws.interrupt(job.name)
@@ -146,7 +146,7 @@ def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run
     launcher.until("AWS does not answer").until("AWS answers again")
     launcher.send(signal.SIGKILL)
     launcher.end()
-    attached = typed(small_project, run.name, verb="attach")
+    attached = typed(project, run.name, verb="attach")
     assert attached.end() == 0, attached.text
     found = record_of(run)
     assert found.weights == unbroken.weights
@@ -154,14 +154,14 @@ def test_interrupted_cut_off_and_killed_it_ends_with_the_bits_of_an_unbroken_run
     assert "resumed after step" in (run / "log.txt").read_text()
     epochs = re.findall(r"^epoch=(\d+)", (run / "log.txt").read_text(), re.MULTILINE)
     assert set(map(int, epochs)) == set(range(1, 21))
-    again = type_in(small_project, run.name, verb="attach", **aws.environment())
+    again = type_in(project, run.name, verb="attach", **aws.environment())
     assert (again.returncode, again.stderr.count("\n")) == (2, 1) and "is over" in again.stderr
 
 
-def test_stop_means_stopped_and_the_run_goes_on_elsewhere_to_the_same_bits(aws, small_project, unbroken, typed):
-    launcher = typed(small_project, *SLOWLY, terminal=True)
+def test_stop_means_stopped_and_the_run_goes_on_elsewhere_to_the_same_bits(aws, project, unbroken, typed):
+    launcher = typed(project, *SLOWLY, terminal=True)
     launcher.until("Training in progress")
-    run = runs(small_project)[-1]
+    run = runs(project)[-1]
     wait_for_a_state(aws, run)
     launcher.send(signal.SIGINT).until("Stop the job (s)").press("s\n")
     assert launcher.end() == 1, launcher.text
@@ -171,16 +171,16 @@ def test_stop_means_stopped_and_the_run_goes_on_elsewhere_to_the_same_bits(aws, 
     assert found.bill.billable_seconds is not None
     assert "billed " in launcher.text and f"resume={run.name}" in launcher.text
     assert f"runs/{run.name}/checkpoints" in launcher.text
-    done = type_in(small_project, f"resume={run.name}", "mode=local", "mode.runner=process", "mode.threads=2")
+    done = type_in(project, f"resume={run.name}", "mode=local", "mode.runner=process", "mode.threads=2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert record_of(runs(small_project)[-1]).weights == unbroken.weights
+    assert record_of(runs(project)[-1]).weights == unbroken.weights
 
 
-def test_a_worker_that_gets_other_data_fails_and_the_failure_says_which(aws, small_project, typed):
+def test_a_worker_that_gets_other_data_fails_and_the_failure_says_which(aws, project, typed):
     aws.no_capacity = True
     try:
-        launcher = typed(small_project, *AWAY, "seed=8").until("sagemaker Starting")
-        plan = json.loads((runs(small_project)[-1] / "plan.json").read_text())
+        launcher = typed(project, *AWAY, "seed=8").until("sagemaker Starting")
+        plan = json.loads((runs(project)[-1] / "plan.json").read_text())
         pin = plan["experiment"]["dataset"]["hash"].removesuffix(".dir")
         (key,) = [key for key in aws.objects() if f"/datasets/{pin}/" in key and key.endswith("train.csv")]
         whole = aws.objects()[key]
@@ -190,31 +190,31 @@ def test_a_worker_that_gets_other_data_fails_and_the_failure_says_which(aws, sma
     finally:
         aws.no_capacity = False
         aws.put(f"s3://{aws.bucket()}/{key}", whole)
-    found = record_of(runs(small_project)[-1])
+    found = record_of(runs(project)[-1])
     assert found.status == "failed" and "train.csv is altered: md5" in found.reason
     assert "FAILED " in launcher.text and "train.csv is altered" in launcher.text
     assert found.bill.status == "Failed"
 
 
-def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, small_project):
-    done = burst(aws, small_project, "mode.instance_type=ml.g5.xlarge")
+def test_an_instance_whose_gpu_is_not_found_trains_nothing_at_its_price(aws, project):
+    done = burst(aws, project, "mode.instance_type=ml.g5.xlarge")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "ml.g5.xlarge has GPUs, and numpy finds none" in record_of(runs(small_project)[-1]).reason
+    assert "ml.g5.xlarge has GPUs, and numpy finds none" in record_of(runs(project)[-1]).reason
 
 
-def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, small_project):
+def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_that_is_nowhere_else(aws, project):
     key = "planted" + "k" * 33
     aws.service("secretsmanager").create_secret(Name="harness/comet", SecretString=f"{key}\n")
     server = Server("answers")
     aws.beside = {"COMET_URL_OVERRIDE": server.url}
     try:
         secret = "mode.comet_secret=harness/comet"
-        done = burst(aws, small_project, "mode.instance_count=2", secret)
+        done = burst(aws, project, "mode.instance_count=2", secret)
     finally:
         aws.beside = {}
         server.close()
     assert done.returncode == 0, done.stdout + done.stderr
-    run = runs(small_project)[-1]
+    run = runs(project)[-1]
     assert "\ncomet     delivered http://comet.test/x/" in done.stdout
     assert list((run / "comet").glob("*.zip"))
     sent = b"".join(body for _, body in server.seen)

@@ -11,32 +11,32 @@ import pytest
 from harness.contract import atomic
 from tests.fakes.sagemaker.server import Fault
 from tests.support import tiny
-from tests.support.cloud import AWAY, SLOWLY, burst, job_of, project
+from tests.support.cloud import AWAY, SLOWLY, burst, job_of, tiny_project
 from tests.support.projects import git, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return project(tmp_path_factory.mktemp("made") / "project")
+def project(tmp_path_factory):
+    return tiny_project(tmp_path_factory.mktemp("project") / "project")
 
 
 # What a burst sends.
 
 
-def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_along(aws, made):
-    assert burst(aws, made, "epochs=1").returncode == 0
+def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_along(aws, project):
+    assert burst(aws, project, "epochs=1").returncode == 0
     already = len(aws.requests)
-    (made / "note.txt").write_text("mine\n")
-    done = burst(aws, made, "epochs=1", "seed=3", "allow_dirty=true")
-    (made / "note.txt").unlink()
+    (project / "src" / "note.txt").write_text("mine\n")
+    done = burst(aws, project, "epochs=1", "seed=3", "allow_dirty=true")
+    (project / "src" / "note.txt").unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     sent = [each for each in aws.requests[already:] if each.service == "s3" and each.method == "PUT"]
     sent = [each for each in sent if each.sender == "testing"]
     assert not [each for each in sent if "/datasets/" in each.key or "/code/" in each.key]
     assert sum(each.size for each in sent) < 1_000_000
-    again = runs(made)[-1]
+    again = runs(project)[-1]
     assert "estimate  about" in done.stdout  # the first one says how long
     (patch,) = aws.objects(f"harness/runs/{again.name}/plan/changes.patch").values()
     assert b"+mine" in patch and patch == (again / "changes.patch").read_bytes()
@@ -46,16 +46,16 @@ def test_a_second_burst_uploads_no_data_and_no_code_and_takes_uncommitted_work_a
 # Who follows a job, and who does not.
 
 
-def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, made, typed):
-    launcher = typed(made, *SLOWLY, "epochs=120", terminal=True).until("epoch=2 ")
-    run = runs(made)[-1]
+def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, project, typed):
+    launcher = typed(project, *SLOWLY, "epochs=120", terminal=True).until("epoch=2 ")
+    run = runs(project)[-1]
     launcher.send(signal.SIGINT).until("Stop the job (s)").press("x\n").press("d\n")
     assert launcher.end() == 3, launcher.text
     assert f"python src/attach.py {run.name}" in launcher.text
     assert not job_of(aws, run).over and not (run / "record.json").exists()
 
-    attached = typed(made, run.name, verb="attach", terminal=True).until("epoch=5 ")
-    other = type_in(made, run.name, verb="attach", **aws.environment())
+    attached = typed(project, run.name, verb="attach", terminal=True).until("epoch=5 ")
+    other = type_in(project, run.name, verb="attach", **aws.environment())
     assert (other.returncode, other.stderr.count("\n")) == (2, 1) and "another program follows it" in other.stderr
     attached.send(signal.SIGINT).until("Stop the job (s)").press("g\n")
     seen = max(map(int, re.findall(r"epoch=(\d+)", attached.text)))
@@ -67,12 +67,12 @@ def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, mad
     assert "stopped" in record_of(run).reason
 
 
-def test_without_a_terminal_sigterm_stops_and_a_hangup_leaves(aws, made, typed):
-    launcher = typed(made, *SLOWLY, "epochs=50").until("epoch=2 ").send(signal.SIGHUP)
+def test_without_a_terminal_sigterm_stops_and_a_hangup_leaves(aws, project, typed):
+    launcher = typed(project, *SLOWLY, "epochs=50").until("epoch=2 ").send(signal.SIGHUP)
     assert launcher.end() == 3, launcher.text
-    run = runs(made)[-1]
+    run = runs(project)[-1]
     assert not job_of(aws, run).over
-    attached = typed(made, str(run), verb="attach").until("epoch=3 ").send(signal.SIGTERM)
+    attached = typed(project, str(run), verb="attach").until("epoch=3 ").send(signal.SIGTERM)
     assert attached.end() == 1, attached.text
     assert job_of(aws, run).describe()["TrainingJobStatus"] == "Stopped"
 
@@ -80,27 +80,27 @@ def test_without_a_terminal_sigterm_stops_and_a_hangup_leaves(aws, made, typed):
 @pytest.mark.parametrize(
     ("speed", "capacity", "reason"), [(100.0, True, "MaxRuntimeExceeded"), (2000.0, False, "MaxWaitTimeExceeded")]
 )
-def test_what_takes_too_long_is_a_failure_with_its_reason_and_a_way_on(aws, made, speed, capacity, reason):
+def test_what_takes_too_long_is_a_failure_with_its_reason_and_a_way_on(aws, project, speed, capacity, reason):
     aws.speed, aws.no_capacity = speed, not capacity
     try:
-        done = burst(aws, made, "epochs=60", "mode.usd_per_hour=1", "mode.max_usd=0.17", settings=SLOWLY)
+        done = burst(aws, project, "epochs=60", "mode.usd_per_hour=1", "mode.max_usd=0.17", settings=SLOWLY)
     finally:
         aws.speed, aws.no_capacity = 1.0, False
     assert done.returncode == 1, done.stdout + done.stderr
-    assert reason in record_of(runs(made)[-1]).reason
-    assert f"resume={runs(made)[-1].name}" in done.stdout or not capacity
+    assert reason in record_of(runs(project)[-1]).reason
+    assert f"resume={runs(project)[-1].name}" in done.stdout or not capacity
 
 
 # A sweep.
 
 
 def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need(aws, tmp_path, typed):
-    made = project(tmp_path / "project", points=300)
+    project = tiny_project(tmp_path / "project", points=300)
     already, jobs_before = len(aws.requests), len(aws.jobs)
     swept = ("rate=0.1,0.2,0.3", "mode.max_usd=3", "epochs=2")
     aws.no_capacity = True
     try:
-        launcher = typed(made, "-m", *AWAY, *swept)
+        launcher = typed(project, "-m", *AWAY, *swept)
         deadline = time.monotonic() + 120
         while len(aws.jobs) < jobs_before + 3:  # none has begun, so none waits for another's end
             assert time.monotonic() < deadline and launcher.process.poll() is None, launcher.text
@@ -108,7 +108,7 @@ def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need
     finally:
         aws.no_capacity = False
     assert launcher.end() == 0, launcher.text
-    folders = runs(made)
+    folders = runs(project)
     found = [record_of(run) for run in folders]
     assert sorted(each.experiment.config["rate"] for each in found) == [0.1, 0.2, 0.3]
     assert {each.status for each in found} == {"completed"}
@@ -121,15 +121,15 @@ def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need
 
 
 @pytest.mark.parametrize("sweep", [(), ("-m", "rate=0.1,0.2")], ids=["one", "sweep"])
-def test_a_job_that_sagemaker_refuses_is_a_failed_run_that_says_why(aws, made, sweep):
-    before = runs(made)
+def test_a_job_that_sagemaker_refuses_is_a_failed_run_that_says_why(aws, project, sweep):
+    before = runs(project)
     aws.deny.add("sagemaker:CreateTrainingJob")
     try:
-        done = type_in(made, *sweep, *AWAY, "epochs=1", **aws.environment())
+        done = type_in(project, *sweep, *AWAY, "epochs=1", **aws.environment())
     finally:
         aws.deny.clear()
     assert done.returncode == 1, done.stdout + done.stderr
-    (run,) = set(runs(made)) - set(before)
+    (run,) = set(runs(project)) - set(before)
     assert record_of(run).status == "failed" and "AccessDenied" in record_of(run).reason
     assert "AccessDenied" in done.stdout + done.stderr
 
@@ -140,36 +140,38 @@ KINDS = ("500", "503", "drop", "truncate", "wrong")
 
 
 def test_uploads_that_fail_and_arrive_torn_are_made_again_until_they_are_right(aws, tmp_path):
-    made = project(tmp_path / "project", points=200)
+    project = tiny_project(tmp_path / "project", points=200)
     forever, before = Fault("PUT", "/datasets/", "503", times=10_000), len(aws.jobs)
     aws.faults.append(forever)
-    done = burst(aws, made, "epochs=1")
+    done = burst(aws, project, "epochs=1")
     aws.faults.remove(forever)
     assert (done.returncode, done.stderr.count("\n"), len(aws.jobs)) == (2, 1, before), done.stderr
-    assert "uploading to s3://" in done.stderr and not runs(made)
+    assert "uploading to s3://" in done.stderr and not runs(project)
 
     names = ("train.csv", "test.csv", "train.csv", "test.csv", "train.csv")
     aws.faults += [Fault("PUT", name, kind) for name, kind in zip(names, KINDS, strict=True)]
-    done = burst(aws, made, "epochs=1")
+    done = burst(aws, project, "epochs=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not [fault for fault in aws.faults if fault.times]
     there = aws.objects("harness/datasets/")
-    assert {path.read_bytes() for path in (made / "points").rglob("*") if path.is_file()} <= set(there.values())
+    assert {path.read_bytes() for path in (project / "points").rglob("*") if path.is_file()} <= set(there.values())
 
     # what is altered in S3 is seen before the next job, and sent again
-    pin = json.loads((runs(made)[-1] / "plan.json").read_text())["experiment"]["dataset"]["hash"].removesuffix(".dir")
+    pin = json.loads((runs(project)[-1] / "plan.json").read_text())["experiment"]["dataset"]["hash"].removesuffix(
+        ".dir"
+    )
     key = f"harness/datasets/{pin}/test.csv"
     aws.put(f"s3://{aws.bucket()}/{key}", there[key][:-1] + b"x")
-    assert burst(aws, made, "epochs=1", "seed=7").returncode == 0
+    assert burst(aws, project, "epochs=1", "seed=7").returncode == 0
     assert aws.objects(key)[key] == there[key]
 
 
-def test_downloads_that_fail_and_arrive_torn_are_made_again_or_by_attaching(aws, made):
+def test_downloads_that_fail_and_arrive_torn_are_made_again_or_by_attaching(aws, project):
     fault = Fault("GET", r"output/model\.tar\.gz", "wrong", times=10_000)
     aws.faults.append(fault)
-    done = burst(aws, made, "epochs=1", "seed=6")
+    done = burst(aws, project, "epochs=1", "seed=6")
     aws.faults.remove(fault)
-    run = runs(made)[-1]
+    run = runs(project)[-1]
     assert done.returncode in (1, 2) and done.stderr.count("\n") == 1, done.stderr
     assert "model.tar.gz: other bytes arrive than are stored" in done.stderr and f"attach.py {run.name}" in done.stderr
     assert not (run / "record.json").exists()
@@ -181,7 +183,7 @@ def test_downloads_that_fail_and_arrive_torn_are_made_again_or_by_attaching(aws,
     # as where the launcher was killed before it knew the job's name
     job = json.loads((run / "cloud.json").read_text())
     (run / "cloud.json").write_text(json.dumps(job | {"name": None}))
-    attached = type_in(made, run.name, verb="attach", **aws.environment())
+    attached = type_in(project, run.name, verb="attach", **aws.environment())
     assert attached.returncode == 0, attached.stdout + attached.stderr
     assert not [fault for fault in aws.faults if fault.times]
     assert record_of(run).status == "completed"
@@ -189,7 +191,7 @@ def test_downloads_that_fail_and_arrive_torn_are_made_again_or_by_attaching(aws,
 
     (run / "cloud.json").write_text(json.dumps(job | {"name": None, "begins": "harness-never-sent"}))
     (run / "record.json").unlink()
-    never = type_in(made, run.name, verb="attach", **aws.environment())
+    never = type_in(project, run.name, verb="attach", **aws.environment())
     assert never.returncode == 2 and "was never sent" in never.stderr
 
 
@@ -220,65 +222,65 @@ MISTAKES = {
 }
 
 
-def refused(aws, made, *arguments, **environment):
-    """Its one line on stderr; nothing was sent, no run folder made."""
-    before, already = runs(made), len(aws.requests)
-    done = burst(aws, made, *arguments, **environment)
+def refused(aws, project, *arguments, **environment):
+    """Its one line on stderr; nothing was sent, no run folder project."""
+    before, already = runs(project), len(aws.requests)
+    done = burst(aws, project, *arguments, **environment)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stdout + done.stderr
     asked = aws.requests[already:]
     assert not [each for each in asked if each.method == "PUT" or each.action.startswith("Create")]
-    assert runs(made) == before
+    assert runs(project) == before
     return done.stderr
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_and_nothing_is_sent(aws, made, name):
+def test_a_mistake_is_one_line_and_nothing_is_sent(aws, project, name):
     environment, argument, told = MISTAKES[name]
     iam = aws.service("iam")
     if name == "role not for SageMaker" and "for-lambda" not in str(iam.list_roles()):
         iam.create_role(RoleName="for-lambda", AssumeRolePolicyDocument='{"Principal": "lambda.amazonaws.com"}')
-    assert told in refused(aws, made, *filter(None, [argument]), **environment)
+    assert told in refused(aws, project, *filter(None, [argument]), **environment)
 
 
 @pytest.mark.parametrize(("right", "told"), [("s3:ListBucket", "denied"), ("iam:GetRole", "denies GetRole")])
-def test_a_right_that_is_missing_is_named(aws, made, right, told):
+def test_a_right_that_is_missing_is_named(aws, project, right, told):
     aws.deny.add(right)
     try:
-        assert told in refused(aws, made)
+        assert told in refused(aws, project)
     finally:
         aws.deny.clear()
 
 
-def test_at_a_terminal_the_cost_is_asked_about_and_no_means_no(aws, made, typed):
+def test_at_a_terminal_the_cost_is_asked_about_and_no_means_no(aws, project, typed):
     already = len(aws.requests)
-    launcher = typed(made, *AWAY, "yes=false", terminal=True).until("Start the job? [y/N]").press("n\n")
+    launcher = typed(project, *AWAY, "yes=false", terminal=True).until("Start the job? [y/N]").press("n\n")
     assert launcher.end() == 2, launcher.text
     assert "cost      1.410 USD an hour" in launcher.text and "nothing was sent" in launcher.text
     assert not [each for each in aws.requests[already:] if each.method == "PUT"]
 
 
-def test_work_that_is_not_on_the_remote_is_refused(aws, made):
-    (made / "note.txt").write_text("mine\n")
-    assert "uncommitted work" in refused(aws, made)
-    (made / "note.txt").unlink()
-    git(made, "commit", "--allow-empty", "-m", "unpushed")
-    assert "git push" in refused(aws, made)
-    git(made, "reset", "--hard", "HEAD~1")
+def test_work_that_is_not_on_the_remote_is_refused(aws, project):
+    (project / "src" / "note.txt").write_text("mine\n")
+    assert "uncommitted work" in refused(aws, project)
+    (project / "src" / "note.txt").unlink()
+    git(project, "commit", "--allow-empty", "-m", "unpushed")
+    assert "git push" in refused(aws, project)
+    git(project, "reset", "--hard", "HEAD~1")
 
 
 def test_the_sample_is_not_trained_on_in_the_cloud(aws, tmp_path):
-    made = project(tmp_path / "project")
-    shutil.rmtree(made / "points")
-    assert "cannot be had" in refused(aws, made)
+    project = tiny_project(tmp_path / "project")
+    shutil.rmtree(project / "points")
+    assert "cannot be had" in refused(aws, project)
 
-    pin = tiny.write_data(made / "points").hash
-    (made / "tiny.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: points\n")
-    assert "does not train on the sample" in refused(aws, made, "allow_dirty=true")
+    pin = tiny.write_data(project / "points").hash
+    (project / "tiny.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: points\n")
+    assert "does not train on the sample" in refused(aws, project, "allow_dirty=true")
 
 
-def test_a_dry_run_prints_plan_and_request_and_touches_nothing(aws, made):
-    before, already = sorted(made.rglob("*")), len(aws.requests)
-    done = type_in(made, "mode=cloud", "resnet_size=50", "dry_run=true", **aws.environment(**NOBODY))
+def test_a_dry_run_prints_plan_and_request_and_touches_nothing(aws, project):
+    before, already = sorted(project.rglob("*")), len(aws.requests)
+    done = type_in(project, "mode=cloud", "resnet_size=50", "dry_run=true", **aws.environment(**NOBODY))
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout[done.stdout.index("{") :])
     assert shown["plan"]["experiment"]["config"]["resnet_size"] == 50
@@ -286,11 +288,11 @@ def test_a_dry_run_prints_plan_and_request_and_touches_nothing(aws, made):
     assert "\ncost " in done.stdout and "not ready AWS needs credentials" in done.stdout
     assert len(aws.requests) == already
 
-    with_account = type_in(made, *AWAY, "dry_run=true", **aws.environment())
+    with_account = type_in(project, *AWAY, "dry_run=true", **aws.environment())
     shown = json.loads(with_account.stdout[with_account.stdout.index("{") :])
     assert "@sha256:" in shown["request"]["training_image"] and "not ready" not in with_account.stdout
     assert {each.method for each in aws.requests[already:]} <= {"GET", "HEAD", "POST"}
     assert not [each for each in aws.requests[already:] if each.action.startswith("Create")]
-    assert [path for path in sorted(made.rglob("*")) if "__pycache__" not in str(path)] == [
+    assert [path for path in sorted(project.rglob("*")) if "__pycache__" not in str(path)] == [
         path for path in before if "__pycache__" not in str(path)
     ]

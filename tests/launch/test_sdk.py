@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -45,6 +46,38 @@ def test_the_sdks_process_ends_with_a_host_that_gives_it_no_job(end):
 )
 def test_a_containers_line_loses_docker_composes_prefix_alone(written, read):
     assert sdk.PREFIX.sub("", written) == read
+
+
+@pytest.mark.parametrize("written", ["\x1b[36mname_algo-1_1 exited with code 0\n", "algo-1-1 exited with code 137\n"])
+def test_docker_composes_word_on_a_containers_end_is_known_and_a_container_cannot_say_it(written):
+    assert sdk.ENDED.match(written)
+    assert not sdk.ENDED.match(f"algo-1-1  | {written}")
+
+
+def test_what_is_said_when_the_only_container_has_ended_is_still_passed_on(capsys, monkeypatch):
+    ended = []
+    stream = sdk._Unprefixed(sys.stdout, lambda: None, lambda: ended.append(True))
+    for line in ("algo-1-1  | algo-1-1 exited with code 0\n", "algo-1-1 exited with code 0\n", "algo-1-1  | last\n"):
+        assert len(ended) == (line == "algo-1-1  | last\n")
+        stream.write(line)
+    assert capsys.readouterr().out.splitlines()[-1] == "last"
+
+
+@pytest.mark.docker
+def test_what_a_job_leaves_in_the_engine_is_removed_also_where_its_host_is_killed(network, training_image):
+    os.close(engine.keep_network())
+    container = engine.docker("create", "--network", engine.NETWORK, training_image).stdout.strip()
+    program = f"import os; from harness.launch import engine; engine.clear_up_beside('{container}'); os.kill(0, 9)"
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", program]
+    host = subprocess.run(command, env=environment, check=False, start_new_session=True)
+    assert host.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while engine.docker("inspect", container).returncode == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    engine.remove_network()
+    assert network() == []
 
 
 @pytest.fixture

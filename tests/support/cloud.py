@@ -33,47 +33,50 @@ RESNET_AWAY = (*SENT, *RESNET)
 SECRETS = {"MY_TOKEN": "planted-token-of-mine", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value"}
 
 
-def project(folder: Path, points: int = 350) -> Path:
+def tiny_project(folder: Path, points: int = 350) -> Path:
     """A copy of this project, committed and pushed, with so many points to train the tiny program on."""
-    made = make_project(folder)
-    programs.pin_points(made, points)
-    return pushed(made)
+    project = make_project(folder)
+    programs.pin_points(project, points)
+    return pushed(project)
 
 
-def cifar10_project(folder: Path, data: Path | None = None, images: int = 400) -> Path:
+def cifar10_project(folder: Path, data: Path | None = None, images: int = 2000) -> Path:
     """The same with CIFAR-10 in `data`, or where that is None with so many images like it."""
     from tests.support import small_data  # it sets the environment of TensorFlow
 
-    made = make_project(folder)
+    project = make_project(folder)
     if data is None:
-        (made / "data").mkdir()
-        pin = small_data.write(made / "data", images).hash
+        (project / "data").mkdir()
+        pin = small_data.write(project / "data", images).hash
     else:
-        (made / "data").symlink_to(data)
+        (project / "data").symlink_to(data)
         pin = identity.identify(data, "real").hash
-    (made / "data.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: data\n")
-    return pushed(made)
+    (project / "data.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: data\n")
+    return pushed(project)
 
 
-def pushed(made: Path) -> Path:
+def pushed(project: Path) -> Path:
     """The project with all that is in it on a remote."""
-    remote = made.with_name(f"{made.name}.git")
+    remote = project.with_name(f"{project.name}.git")
     subprocess.run(["git", "init", "--bare", "--quiet", remote], check=True)
-    git(made, "remote", "add", "origin", str(remote))
-    git(made, "add", ".")
-    git(made, "commit", "--allow-empty", "-m", "data")
-    git(made, "push", "--quiet", "--set-upstream", "origin", "HEAD")
-    return made
+    git(project, "remote", "add", "origin", str(remote))
+    git(project, "add", ".")
+    git(project, "commit", "--allow-empty", "-m", "data")
+    git(project, "push", "--quiet", "--set-upstream", "origin", "HEAD")
+    return project
 
 
 class Typed:
     """A command typed in a project, at a terminal or not, and what it prints."""
 
-    def __init__(self, made: Path, *arguments: str, verb: str = "train", terminal: bool = False, **environment: str):
-        self._terminal, slave = pty.openpty() if terminal else (None, subprocess.PIPE)
+    def __init__(self, project: Path, *arguments: str, verb: str = "train", terminal: bool = False, **environment: str):
+        self._terminal: int | None = None
+        slave = subprocess.PIPE
+        if terminal:
+            self._terminal, slave = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, f"src/{verb}.py", *arguments],
-            cwd=made,
+            cwd=project,
             env={**os.environ, **PLANTED, **environment},
             stdin=slave if terminal else subprocess.DEVNULL,
             stdout=slave,
@@ -83,7 +86,10 @@ class Typed:
         if terminal:
             termios.tcsetwinsize(slave, (24, 120))
             os.close(slave)
-        self.source = self._terminal if self._terminal is not None else self.process.stdout.fileno()
+        stdout = self.process.stdout
+        source = self._terminal if stdout is None else stdout.fileno()
+        assert source is not None
+        self.source = source
         os.set_blocking(self.source, False)
         self.text = ""
 
@@ -108,6 +114,7 @@ class Typed:
 
     def press(self, keys: str) -> "Typed":
         """Type at the terminal."""
+        assert self._terminal is not None
         os.write(self._terminal, keys.encode())
         return self
 
@@ -137,9 +144,9 @@ class Typed:
             self._terminal = None
 
 
-def burst(aws, made, *arguments, settings=AWAY, **options):
+def burst(aws, project, *arguments, settings=AWAY, **options):
     """Send a job away, and wait."""
-    return type_in(made, *settings, *arguments, **{**aws.environment(), **SECRETS, **options})
+    return type_in(project, *settings, *arguments, **{**aws.environment(), **SECRETS, **options})
 
 
 def job_of(aws, run):

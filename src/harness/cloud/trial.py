@@ -18,12 +18,12 @@ from harness.settings import direct
 
 
 def run(runs: Path, wanted: RunPlan, files: Mapping[str, bytes], data: Path, say: Callable[[str], None]) -> None:
-    """Two steps of the same bundle on this machine, the second one by another worker from the first one's state.
+    """Two steps of the same bundle on this machine, the second one by another worker from the first one's checkpoint.
 
     Raises:
         NotReady: they failed.
     """
-    say("trial     two steps, a state and a resume on this machine; about a minute")
+    say("trial     two steps, a checkpoint and a resume on this machine; about a minute")
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=runs) as scratch:
         states: Path | None = None
         for step in (1, 2):
@@ -59,4 +59,4 @@ def _tried(run: RunFolder, planned: RunPlan, ended: Any, step: int) -> str | Non
     kept = (run.checkpoints / f"step-{step:09d}.ckpt").exists()
     if found.status != "completed" and plan.TRIED not in str(found.reason):
         return found.reason
-    return None if resumed and kept else "the state of the first step was not resumed"
+    return None if resumed and kept else "the checkpoint of the first step was not resumed"

@@ -83,7 +83,7 @@ class Watch:
                 raise
             if self._silent_since is None:
                 self._silent_since = time.monotonic()
-                yield f"{CLOUD}AWS does not answer ({type(error).__name__}: {error}); the job goes on without it"
+                yield f"{CLOUD}AWS does not answer ({type(error).__name__}: {error}); the job continues without it"
             self._connect()
             return
         if self._silent_since is not None:

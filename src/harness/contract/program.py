@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from harness.contract.command import Command
 from harness.contract.errors import SettingError
 from harness.contract.job import Group, Job, Workers
 from harness.contract.metrics import Metric
@@ -75,9 +76,9 @@ class Program(Generic[S]):
     Attributes:
         settings: a frozen dataclass of scalars, each Annotated with its Rule; `seed` is one of them.
         metrics: the first one decides: sweeps, verdicts and reports go by it.
-        train: from settings and a folder of verified data to a training that has not begun.
-        score: a saved model on the test data of a folder: the independent check that evaluate.py runs.
+        train: from settings and a folder of verified data to a training that has not begun; or a command.
         source: where the data comes from.
+        score: a saved model on the test data of a folder: the independent check that evaluate.py runs; None for none.
         examples: what one of them is called, in the plural.
         model: the name of the model's file.
         runtime: the framework.
@@ -91,9 +92,9 @@ class Program(Generic[S]):
 
     settings: type[S]
     metrics: tuple[Metric, ...]
-    train: Callable[[S, Path, Job], Steps]
-    score: Callable[[Path, Path], Scores]
+    train: Callable[[S, Path, Job], Steps] | Command
     source: Callable[[], Source]
+    score: Callable[[Path, Path], Scores] | None = None
     examples: str = "examples"
     model: str = "model.bin"
     runtime: Runtime = field(default_factory=Runtime)
@@ -107,6 +108,16 @@ class Program(Generic[S]):
     def describe(self, name: str, settings: S) -> Description:
         """What plan and record say of the program, so that they can be read without it."""
         return Description(self.about(settings) or name, self.metrics, self.examples, self.model)
+
+    def check_workers(self, settings: S, count: int) -> None:
+        """Refuse a number of workers that the program cannot train with.
+
+        Raises:
+            SettingError: as it says.
+        """
+        if isinstance(self.train, Command) and count > 1 and not self.train.workers:
+            raise SettingError("this program is a command for one worker", legal="mode.instance_count=1")
+        self.check(settings, count)
 
 
 def load(name: str) -> Program[Any]:
@@ -123,6 +134,18 @@ def load(name: str) -> Program[Any]:
     if not isinstance(program, Program):
         raise SettingError(f"src/programs/{name}/__init__.py defines no PROGRAM", legal="PROGRAM = Program(...)")
     return program
+
+
+def scorer(name: str) -> Callable[[Path, Path], Scores]:
+    """What scores the saved models of the program of that name.
+
+    Raises:
+        SettingError: the program does not exist, or offers none.
+    """
+    score = load(name).score
+    if score is None:
+        raise SettingError(f"program={name} cannot score a saved model", legal="a program whose PROGRAM has a `score`")
+    return score
 
 
 def names() -> list[str]:

@@ -3,7 +3,6 @@
 Whichever way the bytes come, they are verified before they are put in place, and the document stays as it is.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from harness.contract.plan import DatasetId
 from harness.contract.source import Sample, Source
 from harness.data.dvc import NotThere, Project
 from harness.data.pins import Pin, pinned
-from harness.runs import locks
+from harness.runs import locks, removal
 from harness.settings.schema import Data
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -
     if source.published is None:
         raise NotThere("this program's data comes in no archive")
     unpacked = cache / "unpacked"
-    shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+    removal.remove(unpacked, cache)  # of a process that was killed
     unpacked.mkdir()
     try:
         published_archive.unpack(path, unpacked, [file.path for file in source.published.dataset.files])
@@ -177,7 +176,7 @@ def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -
             )
         unpacked.rename(project.root / pin.folder)
     finally:
-        shutil.rmtree(unpacked, ignore_errors=True)
+        removal.remove(unpacked, cache)
     project.take_into_cache()
 
 

@@ -77,19 +77,19 @@ def judge(runs: Path, pair: Pair, sets: dict[str, Path], threads: int) -> dict[s
     """Which model is better on each test set, by the program's own score.
 
     Raises:
-        SettingError: the program is not there any more.
+        SettingError: the program is not there any more, or cannot score a saved model.
         NotReady: its score does not say which examples are right.
     """
     name, description = pair.new.plan.experiment.program, pair.new.plan.description
-    scorer = program.load(name)
-    scorer.runtime.configure(threads)
+    score = program.scorer(name)
+    program.load(name).runtime.configure(threads)
     if description.objective.share:
         band = baseline.band(runs, pair.new)
     else:
         band = Band(None, f"no spread is known for the share of {description.examples} that are right")
     claims = {}
     for title, data in sets.items():
-        old, new = (list(map(bool, scorer.score(run.model, data).right)) for run in (pair.old, pair.new))
+        old, new = (list(map(bool, score(run.model, data).right)) for run in (pair.old, pair.new))
         if not old or len(old) != len(new):
             raise NotReady(f"the score of {name} does not say which {description.examples} are right")
         pairs = list(zip(old, new, strict=True))

@@ -1,117 +1,135 @@
-"""Where a run comes from: the git state, with a patch of what is not committed, and the locks."""
+"""Where a run comes from: the state of git, with a patch of what is not committed.
+
+What git cannot tell is unknown, and never clean.
+"""
 
 import hashlib
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.contract.plan import Git
-from harness.provenance.credentials import SECRET_FILE, SECRET_TEXT, secrets, without_credentials
+from harness.provenance import changes, patch
+from harness.provenance.command import GitFailed, line, output, run, words
+from harness.provenance.credentials import redact, without_credentials
 
-LARGEST_UNTRACKED = 2**20  # bytes; a larger untracked file is named as withheld instead of carried in the patch
 PIPELINE_LOCK = "dvc.lock"  # DVC writes it while stages run: an output, no work of the user's
+OWNER = re.compile(r"detected dubious ownership in repository at '?(.+?)'?$")
+
+__all__ = ["GitState", "commit_in_words", "git_state", "run"]
 
 
 @dataclass(frozen=True)
 class GitState:
-    """The commit, the patch from it to the working tree (untracked files too), and the files left out of the patch."""
+    """The commit, the patch from it to the working tree, the files left out of it, and what could not be determined."""
 
     git: Git | None
     patch: bytes
     withheld: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
-def git_state(root: Path) -> GitState:
-    """The git state of the project at `root`; git None outside a repository, without a commit, or without git."""
-    if shutil.which("git") is None or not (top := _git(root, "rev-parse", "--show-toplevel").strip()):
-        return GitState(None, b"", ())
-    if not (commit := _git(root, "rev-parse", "--verify", "-q", "HEAD").decode().strip()):
-        return GitState(None, b"", ())
-    branch = _git(root, "symbolic-ref", "-q", "--short", "HEAD").decode().strip() or None
-    name = _git(root, "config", f"branch.{branch}.remote").decode().strip() or "origin"
-    remote = without_credentials(_git(root, "config", "--get", f"remote.{name}.url").decode().strip()) or None
-    # What the last fetch or push knew: asking the remote itself could hang, and needs a network.
-    pushed = bool(_git(root, "branch", "-r", "--contains", commit).strip()) if remote else None
-    patch, withheld = _patch(Path(top.decode()))
-    digest = hashlib.sha256(patch).hexdigest() if patch else None
-    return GitState(Git(commit, branch, remote, pushed, bool(patch or withheld), digest), patch, withheld)
+def git_state(root: Path, carry: Sequence[str] = ()) -> GitState:
+    """The git state of the project at `root`; git None outside a repository, without a commit, or where git fails.
 
-
-def _patch(top: Path) -> tuple[bytes, tuple[str, ...]]:
-    """`git diff HEAD` with untracked files as additions, made through a copy of the index: the real one stays."""
-    with tempfile.TemporaryDirectory() as scratch:
-        index = Path(scratch) / "index"
-        real = Path(_git(top, "rev-parse", "--git-path", "index").decode().strip())
-        if (top / real).exists():
-            shutil.copyfile(top / real, index)
-        env = {"GIT_INDEX_FILE": str(index)}
-        untracked = _paths(_git(top, "ls-files", "-z", "--others", "--exclude-standard"))
-        changed = _paths(_git(top, "diff", "-z", "--name-only", "--no-renames", "HEAD"))
-        withheld = {path for path in (*untracked, *changed) if _secret(top / path, path)}
-        withheld |= {path for path in untracked if _size(top / path) > LARGEST_UNTRACKED}
-        kept = [path for path in untracked if path not in withheld and path != PIPELINE_LOCK]
-        if kept:
-            listing = b"\0".join(os.fsencode(path) for path in kept)
-            _git(top, "add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul", env=env, stdin=listing)
-        options = (
-            "--binary",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
-            "--no-renames",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-        )
-        exclude = [f":(exclude,literal,top){path}" for path in (*sorted(withheld), PIPELINE_LOCK)]
-        return _git(top, "diff", *options, "HEAD", "--", ":/", *exclude, env=env), tuple(sorted(withheld))
-
-
-def _paths(listing: bytes) -> list[str]:
-    return [os.fsdecode(name) for name in listing.split(b"\0") if name]
-
-
-def _size(path: Path) -> int:
-    return path.lstat().st_size if os.path.lexists(path) else 0
-
-
-def _secret(path: Path, name: str) -> bool:
-    if SECRET_FILE.search(name):
-        return True
-    if not path.is_file() or path.is_symlink() or _size(path) > 16 * LARGEST_UNTRACKED:
-        return False
-    content = path.read_bytes()
-    return bool(SECRET_TEXT.search(content)) or any(secret in content for secret in secrets())
-
-
-def run(root: Path, *arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-    """One git command, as text; return code 127 where there is no git. The project's own hooks do not run."""
-    done = _run(root, arguments, stdin.encode(), environment)
-    output, errors = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
-    return subprocess.CompletedProcess(done.args, done.returncode, output, errors)
-
-
-def _git(root: Path, *arguments: str, env: dict[str, str] | None = None, stdin: bytes = b"") -> bytes:
-    """What git prints; empty where it fails, which each caller reads as "not known"."""
-    done = _run(root, arguments, stdin, env or {})
-    return done.stdout if done.returncode == 0 else b""
-
-
-def _run(
-    root: Path, arguments: Sequence[str], stdin: bytes, environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[bytes]":
-    command = ["git", "-C", str(root), "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    `carry` names untracked files, folders or patterns below the project that the patch is to carry besides its own.
+    """
     try:
-        return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(command, 127, b"", b"no git")
+        top, shallow = _top(root)
+        if top is None:
+            return GitState(None, b"", ())
+        commit = line(output(top, "rev-parse", "--verify", "--quiet", "HEAD", codes=(0, 1))).decode()
+        if not commit:
+            return GitState(None, b"", (), ("the repository has no commit yet",))
+        project = PurePosixPath(root.resolve().relative_to(top.resolve()).as_posix())
+    except GitFailed as error:
+        return GitState(None, b"", (), (_in_one_line(error),))
+    except ValueError:
+        return GitState(None, b"", (), ("the working tree of this repository is another folder than the project's",))
+    unknown: list[str] = []
+    branch, remote, pushed = _origin(top, commit, shallow, unknown)
+    made = patch.Patch(b"", ())
+    try:
+        differ = changes.find(top, commit)
+        lock = str(project / PIPELINE_LOCK)
+        differ = changes.without(differ, lock)
+        unknown += differ.unknown
+        made = patch.make(top, project, commit, differ, carry)
+        unknown += made.unknown
+    except GitFailed as error:
+        unknown.append(_in_one_line(error))
+    except OSError as error:
+        unknown.append(f"the working tree cannot be read: {error.strerror}")
+    known = bool(made.content or made.withheld)
+    dirty = None if unknown and not known else known
+    digest = hashlib.sha256(made.content).hexdigest() if made.content else None
+    git = Git(commit, branch, remote, pushed, dirty, digest)
+    return GitState(git, made.content, made.withheld, tuple(redact(each) for each in unknown))
+
+
+def _top(root: Path) -> tuple[Path | None, bool]:
+    """The top of the working tree, None outside a repository; and whether its history is cut off."""
+    try:
+        answer = output(root, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+    except GitFailed as error:
+        if (error.missing or "not a git repository" in str(error)) and not _near(root):
+            return None, False
+        raise
+    shallow, _, top = line(answer).partition(b"\n")
+    return Path(os.fsdecode(top)), shallow == b"true"
+
+
+def _near(root: Path) -> bool:
+    return any(os.path.lexists(folder / ".git") for folder in (root.resolve(), *root.resolve().parents))
+
+
+def _origin(top: Path, commit: str, shallow: bool, unknown: list[str]) -> tuple[str | None, str | None, bool | None]:
+    """The branch, the remote's address, and whether a remote has the commit: as the last fetch or push knew.
+
+    Asking the remote itself could hang, and needs a network.
+    """
+    branch = remote = pushed = None
+    try:
+        name = line(output(top, "symbolic-ref", "--quiet", "HEAD", codes=(0, 1))).removeprefix(b"refs/heads/")
+        branch = redact(words(name)) or None
+        settings = _remotes(top)
+        holders = output(top, "for-each-ref", f"--contains={commit}", "--format=%(refname)", "refs/remotes")
+        refs = [ref.removeprefix(b"refs/remotes/") for ref in holders.splitlines()]
+        own = settings.get(b"branch." + name + b".remote", b"origin")
+        remotes = [key[len(b"remote.") : -len(b".url")] for key in settings if key.endswith(b".url")]
+        holding = [each for each in remotes if any(ref.startswith(each + b"/") for ref in refs)]
+        chosen = own if own in holding or not holding else holding[0]
+        address = settings.get(b"remote." + chosen + b".url", b"")
+        remote = without_credentials(words(address)) or None
+        if remote:
+            pushed = True if refs else None if shallow else False
+    except GitFailed as error:
+        unknown.append(_in_one_line(error))
+    return branch, remote, pushed
+
+
+def _remotes(top: Path) -> dict[bytes, bytes]:
+    """The settings of branches and remotes; of several addresses git fetches from the first."""
+    wanted = r"^(branch\..*\.remote|remote\..*\.url)$"
+    rows = output(top, "config", "-z", "--get-regexp", wanted, codes=(0, 1)).split(b"\0")
+    settings: dict[bytes, bytes] = {}
+    for row in rows:
+        name, _, value = row.partition(b"\n")
+        settings.setdefault(name, value)
+    return settings
+
+
+def _in_one_line(error: GitFailed) -> str:
+    if match := OWNER.search(str(error)):
+        return f"git does not trust another owner's folder; type: git config --global --add safe.directory {match[1]}"
+    return redact(str(error))
 
 
 def commit_in_words(git: Git | None) -> str:
     """A commit in words."""
     if git is None:
         return "unknown (not a git repository)"
-    return f"{git.commit[:12]} on {git.branch or 'no branch'}{', with uncommitted changes' if git.dirty else ''}"
+    suffix = {True: ", with uncommitted changes", False: "", None: ", and what is not committed is unknown"}[git.dirty]
+    return f"{git.commit[:12]} on {git.branch or 'no branch'}{suffix}"

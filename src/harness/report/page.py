@@ -11,6 +11,7 @@ from harness.contract.errors import NotReady
 
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
+PLACE = re.compile(r"\{\{([A-Z]+)\}\}")
 SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js")  # in the order in which they load
 
 
@@ -26,12 +27,8 @@ def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> 
         "PLOTLY": starting(get_plotlyjs()).replace("</script", "<\\/script"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
     }
-    html = _text("page.html")
-    for name, part in parts.items():
-        before, mark, after = html.partition(f"{{{{{name}}}}}")
-        assert mark, f"page.html has no place for {name}"
-        html = before + part + after
-    return html
+    # In one pass: what is put in is not looked through again, whatever a run's texts say.
+    return PLACE.sub(lambda match: parts[match[1]], _text("page.html"))
 
 
 def starting(plotly: str) -> str:

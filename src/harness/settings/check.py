@@ -29,7 +29,7 @@ def check(raw: Mapping[str, Any]) -> Config:
     if target is Cloud:  # nobody pays to train on the sample
         data = replace(data, on_missing="fail")
     _check_shared(raw)
-    trained.check(training, mode.instance_count)
+    trained.check_workers(training, mode.instance_count)
     if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
         raise SettingError(
             f"mode.warm_pool_seconds={mode.warm_pool_seconds}: SageMaker keeps no spot instance warm",

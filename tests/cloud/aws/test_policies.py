@@ -12,7 +12,7 @@ import pytest
 from harness.launch import engine
 from harness.settings.project import ROOT
 from tests.fakes.sagemaker.server import Aws
-from tests.support.cloud import AWAY, project
+from tests.support.cloud import AWAY, tiny_project
 from tests.support.projects import type_in
 
 FOLDER = ROOT / "docs" / "aws"
@@ -136,10 +136,10 @@ def allows(policy: list[dict], action: str, resource: str) -> bool:
 
 
 def test_what_a_burst_asks_for_is_what_the_policies_allow(tmp_path):
-    made = project(tmp_path / "project")
+    project = tiny_project(tmp_path / "project")
     with Aws(grace=5) as aws:
         aws.prepare(f"{engine.recipe(ROOT)}-cpu")
-        done = type_in(made, *AWAY, "epochs=1", **aws.environment())
+        done = type_in(project, *AWAY, "epochs=1", **aws.environment())
         assert done.returncode == 0, done.stdout + done.stderr
         asked = {(f"{each.service}:{each.action}", each.key, each.sender) for each in aws.requests}
     texts = {name: json.dumps(statements(name)).replace("BUCKET", aws.bucket()) for name in NAMES}

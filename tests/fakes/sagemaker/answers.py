@@ -228,7 +228,8 @@ def product(instance: str, region: str, part: str, usd: float) -> Document:
 def broken(shape: Any, value: Any, where: str = "") -> Iterator[str]:
     """What a value breaks of botocore's model of it, which botocore itself hardly checks; in AWS's words."""
     limits, kind = shape.metadata, shape.type_name
-    if not isinstance(value, TYPES.get(kind, object)):
+    expected: Any = TYPES.get(kind, object)
+    if not isinstance(value, expected):
         raise Refused("SerializationException", f"{where} is no {kind}")
     said = f"Value '{value}' at '{where}' failed to satisfy constraint: Member must"
     if kind in ("integer", "long", "string", "list", "map"):

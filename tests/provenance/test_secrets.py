@@ -1,0 +1,287 @@
+"""Planted secrets of many kinds: none in a patch or in a word of a plan, wherever in git's state they stand."""
+
+import base64
+import random
+import string
+
+import pytest
+
+from harness.contract.serial import dumps
+from harness.provenance import credentials, repository
+
+ALL = string.ascii_letters + string.digits
+
+
+def of(seed: str, count: int, letters: str = ALL) -> str:
+    """Letters that are the same in each run, and stand in no file."""
+    return "".join(random.Random(seed).choices(letters, k=count))
+
+
+HEX, UPPER, URL = "0123456789abcdef", string.ascii_uppercase + string.digits, ALL + "-_"
+
+
+def token(seed: str, form: str) -> str:
+    """A form whose `{count:letters}` are filled."""
+    kinds = {"a": ALL, "h": HEX, "U": UPPER, "u": URL, "d": string.digits, "b": ALL + "+/"}
+    parts = form.split("{")
+    filled = [parts[0]]
+    for number, part in enumerate(parts[1:]):
+        about, _, rest = part.partition("}")
+        filled.append(of(f"{seed}{number}", int(about[:-1]), kinds[about[-1]]) + rest)
+    return "".join(filled)
+
+
+# kind: a line of a file that holds one; what stands between « and » is the secret
+KINDS = {
+    "AWS access key": "id = «AKIA{16U}»",
+    "AWS secret in a shell": "export AWS_SECRET_ACCESS_KEY=«{40b}»",
+    "AWS session": "aws_session_token = «{120b}»",
+    "GitHub classic": "see «ghp_{36a}» there",
+    "GitHub app": "«ghs_{36a}»",
+    "GitHub fine-grained": "«github_pat_{22a}_{59a}»",
+    "GitLab": "«glpat-{20u}»",
+    "GitLab runner": "«glrt-{20u}»",
+    "Hugging Face": "login(«hf_{34a}»)",
+    "OpenAI project": "«sk-proj-{48u}»",
+    "OpenAI classic": "«sk-{48a}»",
+    "Anthropic": "«sk-ant-api03-{90u}»",
+    "Slack bot": "«xoxb-{12d}-{12d}-{24a}»",
+    "Slack hook": "https://hooks.slack.com/services/«T{8U}/B{8U}/{24a}»",
+    "Google key": "«AIza{35u}»",
+    "Google session": "«ya29.{60u}»",
+    "Google client": "«GOCSPX-{28u}»",
+    "Stripe live": "«sk_live_{24a}»",
+    "Stripe restricted": "«rk_live_{24a}»",
+    "npm": "«npm_{36a}»",
+    "npmrc": "//registry.npmjs.org/:_authToken=«{36h}»",
+    "PyPI": "«pypi-AgEIcHlwaS5vcmc{120u}»",
+    "Docker Hub": "«dckr_pat_{27u}»",
+    "Docker login": '"auth": "«{44b}»"',
+    "JSON web token": "«eyJ{30u}.eyJ{60u}.{43u}»",
+    "private key": "-----BEGIN RSA PRIVATE KEY-----\n«{64b}»",
+    "OpenSSH key": "-----BEGIN OPENSSH PRIVATE KEY-----\n«{70b}»",
+    "PGP key": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n«{64b}»",
+    "PuTTY key": "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n«{64b}»",
+    "password in Python": 'password = "«{4a}-horse-7{6a}»"',
+    "password in YAML": "db_password: «h8{10a}!»",
+    "password in JSON": '{"password": "«{9a}1»"}',
+    "key in TOML": 'api_key = "«{25a}»"',
+    "Comet": "COMET_API_KEY=«{25a}»",
+    "Weights & Biases": "export WANDB_API_KEY=«{40h}»",
+    "Kaggle": '{"username":"me","key":"«{32h}»"}',
+    "netrc": "machine example.org login me password «{9a}»",
+    "pgpass": "db.example.org:5432:main:me:«{9a}»",
+    "address": "url: postgresql://me:«{11a}»@db/main",
+    "address with odd letters": "url = https://me:«{6a}/{3a}#{3a}»@example.org/x",
+    "address with a key": "https://example.org/data?access_token=«{24a}»",
+    "signed address": "https://example.org/data?sv=2020&sig=«{40a}»&x=1",
+    "Azure storage": "AccountName=x;AccountKey=«{86b}==»;",
+    "Azure client": "«{3a}8Q~{34a}»",
+    "Twilio": "«SK{32h}»",
+    "SendGrid": "«SG.{22u}.{43u}»",
+    "Mailchimp": "«{32h}-us14»",
+    "Telegram": "bot(«{9d}:AA{33u}»)",
+    "Discord": "«M{23a}.{6a}.{27u}»",
+    "Databricks": "«dapi{32h}»",
+    "DigitalOcean": "«dop_v1_{64h}»",
+    "Vault": "«hvs.{24a}»",
+    "age": "«AGE-SECRET-KEY-1{58U}»",
+    "bearer": "Authorization: Bearer «{30a}»",
+    "private token": "curl -H 'PRIVATE-TOKEN: «{20a}»' x",
+    "curl": "curl -u me:«{10a}» https://example.org",
+    "option": "mysql --password=«{10a}» main",
+    "cluster": "    client-key-data: «{80b}»",
+    "WireGuard": "PrivateKey = «{43b}=»",
+    "bare word": "db_password: «swordfish»",
+    "XML": "<password>«{9a}»</password>",
+    "space": "aws configure set aws_secret_access_key «{40b}»",
+    "cookie": "Cookie: session=«{30a}»",
+    "signing key": "SIGNING_KEY: «{32h}»",
+    "connection": "Server=db;User Id=me;Password=«{12a}»;",
+    "Mapbox": "«sk.eyJ{40u}.{22u}»",
+    "Tailscale": "«tskey-auth-{12a}-{30a}»",
+    "Alibaba": "«LTAI{20a}»",
+    "hook": "https://example.webhook.office.com/«webhookb2/{36u}»",
+    "password hash": "root:«$6${8a}${86a}»:19000:0:99999:7:::",
+}
+
+
+def planted(kind: str) -> tuple[str, str]:
+    """A line, and the secret in it."""
+    line = token(kind, KINDS[kind].replace('{"', '\x01"').replace('"}', '"\x02'))
+    line = line.replace("\x01", "{").replace("\x02", "}")
+    secret = line.partition("«")[2].partition("»")[0]
+    return line.replace("«", "").replace("»", ""), secret
+
+
+def test_there_are_more_than_forty_kinds_and_each_value_is_another_one():
+    assert len({planted(kind)[1] for kind in KINDS}) == len(KINDS) > 40
+
+
+@pytest.mark.parametrize("where", ["untracked", "added", "removed", "deleted", "context", "binary", "UTF-16", "staged"])
+def test_no_planted_secret_is_in_a_patch_and_the_file_is_named(clone, where):
+    """All kinds in one repository, each in a file of its own."""
+    lines = {f"src/{number}.txt": planted(kind) for number, kind in enumerate(KINDS)}
+    around = "".join(f"line {number}\n" for number in range(3))
+    for name, (line, _) in lines.items():
+        if where in ("removed", "deleted", "context"):
+            clone.write(name, f"{around}{line}\n{around}")
+        elif where != "untracked":
+            clone.write(name, around)
+    clone.write("src/harmless.txt", around)
+    clone.commit()
+    clone.write("src/harmless.txt", f"{around}more\n")
+    for name, (line, _) in lines.items():
+        new = f"{around}{line}\n{around}"
+        if where == "removed":
+            new = around * 2
+        elif where == "context":
+            new = f"{around}{line}\nchanged\n{around}"
+        elif where == "binary":
+            clone.write(name, b"\0\1" + new.encode())
+            continue
+        elif where == "UTF-16":
+            clone.write(name, new.encode("utf-16"))
+            continue
+        if where == "deleted":
+            (clone.folder / name).unlink()
+        else:
+            clone.write(name, new)
+    if where == "staged":
+        clone.git("add", "-A")
+    state = repository.git_state(clone.folder)
+    words = dumps(state.git) + repr(state.withheld) + repr(state.unknown)
+    left_out = {line.split(" ")[0] for line in state.withheld}
+    carried = [kind for name, kind in zip(lines, KINDS, strict=True) if name not in left_out]
+    assert carried == []
+    for kind in KINDS:
+        _, secret = planted(kind)
+        assert secret.encode() not in state.patch and secret not in words, kind
+    assert b"+more" in state.patch and state.git.dirty is True
+
+
+def test_a_secret_removed_from_a_tracked_file_says_that_the_commit_and_the_patch_do_not_give_the_file(clone):
+    from harness.provenance import rebuild
+
+    line, _ = planted("GitHub classic")
+    clone.write("src/kept.py", f"# {line}\n")
+    clone.commit()
+    clone.write("src/kept.py", "# gone\n")
+    state = repository.git_state(clone.folder)
+    assert state.withheld == ("src/kept.py (its change holds a secret: GitHub token)",)
+    assert state.git.dirty is True
+    assert rebuild.verify(clone.folder, state, {"src/kept.py": b"# gone\n"}) == [
+        "src/kept.py is another one in the commit and its patch"
+    ]
+
+
+def test_a_changed_line_amid_a_private_key_is_left_out(clone):
+    body = [of(str(number), 64) for number in range(30)]
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *body, "-----END PRIVATE KEY-----\n"])
+    clone.write("src/kept.py", key)
+    clone.commit()
+    clone.write("src/kept.py", key.replace(body[15], of("other", 64)))
+    state = repository.git_state(clone.folder)
+    assert state.patch == b"" and state.withheld[0].startswith("src/kept.py (its change holds a secret")
+
+
+def test_a_line_far_from_the_change_is_no_reason_and_no_line_of_it_travels(clone):
+    line, secret = planted("GitHub classic")
+    clone.write("src/kept.py", f"def {line.replace(' ', '_')}():\n" + "    pass\n" * 20)
+    clone.commit()
+    clone.write("src/kept.py", f"def {line.replace(' ', '_')}():\n" + "    pass\n" * 20 + "    return\n")
+    state = repository.git_state(clone.folder)
+    assert state.withheld == ()
+    assert b"+    return" in state.patch and secret.encode() not in state.patch  # nor in the line after @@
+
+
+def test_the_values_of_the_environment_are_found_in_each_form(clone, monkeypatch):
+    value = of("environment", 30) + "/+="
+    monkeypatch.setenv("MY_SERVICE_PASS", value)
+    for name, content in {
+        "plain": value,
+        "base64": base64.b64encode(value.encode()).decode(),
+        "address": value.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D"),
+    }.items():
+        clone.write(f"src/{name}", f"some text {content} more text\n")
+    state = repository.git_state(clone.folder)
+    assert state.patch == b""
+    reason = "its change holds a secret: value of your environment or credentials"
+    assert state.withheld == tuple(f"src/{name} ({reason})" for name in ("address", "base64", "plain"))
+
+
+def test_a_key_of_several_lines_in_the_environment_is_found_line_by_line(clone, monkeypatch):
+    body = [of(str(number), 60) for number in range(3)]
+    monkeypatch.setenv("DEPLOY_KEY", "\n".join(body))
+    clone.write("src/new.txt", f"a\n{body[1]}\nb\n")
+    assert repository.git_state(clone.folder).patch == b""
+
+
+def test_neither_branch_nor_remote_nor_a_file_s_name_tells_a_secret(clone, monkeypatch):
+    own = of("own", 24)
+    monkeypatch.setenv("DEPLOY_TOKEN", own)
+    _, github = planted("GitHub classic")
+    _, gitlab = planted("GitLab")
+    clone.git("checkout", "-q", "-b", f"try-{github}-{own}")
+    clone.git("config", "remote.origin.url", f"/srv/{own}/{gitlab}")
+    clone.write(f"src/{github}.txt", "x\n")
+    clone.write(f"src/{own}/a.txt", "x\n")
+    clone.write(f"{gitlab}.md", "x\n")
+    (clone.folder / "src" / "link").symlink_to(f"/{gitlab}")
+    state = repository.git_state(clone.folder)
+    words = dumps(state.git) + repr(state.withheld) + repr(state.unknown) + state.patch.decode()
+    assert not [secret for secret in (own, github, gitlab) if secret in words]
+    assert state.git.branch == "try-[secret]-[secret]" and state.git.remote == "/srv/[secret]/[secret]"
+    assert state.withheld.count("a file (its name holds a secret)") == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env", ".env.local", "prod.env", ".envrc", ".netrc", "_netrc", ".git-credentials", ".npmrc", ".yarnrc.yml",
+        ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".boto", ".s3cfg", ".dockercfg", ".terraformrc", ".vault-token",
+        ".comet.config", "comet.ini", "pip.conf", "kaggle.json", ".kaggle/x", "kubeconfig", "kubeconfig-prod",
+        ".kube/config",
+        ".docker/config.json", ".aws/config", ".ssh/config", "credentials", "credentials.json", "Credentials.CSV",
+        "aws-credentials.yaml", "client_secret_1.json", "service-account-x.json", "my_accessKeys.csv", "secrets.toml",
+        "secret.yaml", "passwords.txt", "token", "token.json", "api_keys.txt", "KEY.PEM", "server.key",
+        "a.p12", "a.pfx",
+        "a.jks", "a.kdbx", "a.ppk", "a.gpg", "a.asc", "a.ovpn", "terraform.tfstate", "prod.tfvars", "id_rsa",
+        "id_rsa_work",
+        "id_ed25519", "deploy_rsa", "id_ecdsa.bak",
+    ],
+)  # fmt: skip
+def test_a_file_that_is_named_like_one_of_secrets_is_left_out_unread(clone, name):
+    clone.write(f"src/{name}", "nothing that looks like one\n")
+    state = repository.git_state(clone.folder)
+    assert state.patch == b""
+    assert state.withheld == (f"src/{name} (its name is that of a file with secrets)",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "credentials.py", "secrets.py", "token.py", "tokens.txt", "tokenizer.json", "key.py", "keys.json",
+        "keyboard.yaml",
+        "environment.yaml", "id_map.json", "id_rsa.pub", "passing.py", "monkey.csv", "special_tokens_map.json",
+    ],
+)  # fmt: skip
+def test_a_name_that_only_resembles_one_is_carried(clone, name):
+    clone.write(f"src/{name}", "x\n")
+    assert repository.git_state(clone.folder).withheld == ()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.7z", "a.pkl", "a.sqlite"])
+def test_what_nobody_can_look_into_is_left_out(clone, name):
+    clone.write(f"src/{name}", b"\x1f\x8b...")
+    clone.commit()
+    assert repository.git_state(clone.folder).git.dirty is False
+    clone.write(f"src/{name}", b"\x1f\x8b....")
+    assert repository.git_state(clone.folder).withheld == (f"src/{name} (nobody can look into it for secrets)",)
+
+
+def test_the_worker_s_environment_and_redacted_text_hold_none(monkeypatch):
+    for number, kind in enumerate(KINDS):
+        monkeypatch.setenv(f"SERVICE_{number}_TOKEN", planted(kind)[1])
+    text = " ".join(planted(kind)[0] for kind in KINDS)
+    assert not [kind for kind in KINDS if len(planted(kind)[1]) >= 12 and planted(kind)[1] in credentials.redact(text)]
