@@ -26,7 +26,7 @@ def pinned(root: Path, document: str) -> Pin:
         DataError: it is absent, unreadable, or pins no folder beside it.
     """
     try:
-        return _parse((root / document).read_text(), document)
+        return _parse((root / document).read_bytes(), document)
     except FileNotFoundError as error:
         raise DataError(f"{document} is missing", command=f"git checkout -- {document}") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -49,7 +49,7 @@ def pinned_at(root: Path, revision: str, document: str) -> Pin:
     return _parse(shown.stdout, document)
 
 
-def _parse(text: str, document: str) -> Pin:
+def _parse(text: str | bytes, document: str) -> Pin:
     import yaml
 
     try:

@@ -19,7 +19,7 @@ from harness.settings.schema import Data
 def restore_data(
     root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None], fetch: bool = True
 ) -> Obtained:
-    """The data set that the plan names: in its place, the bundled sample, or any version that DVC's cache or remote has.
+    """The data set that the plan names: in its place, the bundled sample, or any version that DVC has, here or remote.
 
     Without `fetch`, the remote is not asked for an earlier version.
 
