@@ -126,7 +126,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
     found = required(lambda: account.find(mode), nobody)
     say(f"account   {found.number} in {found.region}, {found.role}, s3://{found.bucket}/{mode.prefix}")
 
-    name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT), gpu)
+    name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT, settings.program), gpu)
     image, quota, price = images.Image(name, "DIGEST", name), "quota unknown", mode.usd_per_hour
     if found is not nobody:
         image = required(lambda: images.resolve(found.session, name, own=mode.image is None), image)
@@ -182,7 +182,11 @@ def check_code(state: GitState, allow_dirty: bool) -> None:
         return
     git, legal = state.git, "a commit that is on the remote, or allow_dirty=true (a patch travels with the run)"
     if git is None:
-        raise NotReady("mode=cloud: this is no git repository with a commit", legal=legal, command="git init")
+        what = (*state.unknown, "this is no git repository with a commit")[0]
+        raise NotReady(f"mode=cloud: {what}", legal=legal, command="git init")
+    if git.dirty is None or state.unknown:
+        what = (*state.unknown, "whether there is uncommitted work")[0]
+        raise NotReady(f"mode=cloud: not known: {what}", legal=legal, command="git status")
     if git.dirty:
         raise NotReady("mode=cloud: there is uncommitted work", legal=legal, command="git status")
     if not git.pushed:

@@ -46,28 +46,38 @@ def epochs(metrics: Path) -> tuple[Epoch, ...]:
     """
     try:
         with metrics.open("rb") as file:
-            text = file.read(LARGEST + 1).decode()
+            return parse(file.read(LARGEST + 1))
     except FileNotFoundError:
         return ()
-    if len(text) > LARGEST:
-        raise ValueError(f"{metrics.name} has more than {LARGEST} bytes")
+
+
+def parse(content: bytes) -> tuple[Epoch, ...]:
+    """The rows of a metrics.csv by its content.
+
+    Raises:
+        ValueError: it is too large, or a row is not whole.
+    """
+    if len(content) > LARGEST:
+        raise ValueError(f"metrics.csv has more than {LARGEST} bytes")
     try:
-        return tuple(_epoch(row, number) for number, row in enumerate(csv.DictReader(io.StringIO(text)), 1))
+        rows = csv.DictReader(io.StringIO(content.decode()))
+        return tuple(_epoch(row, number) for number, row in enumerate(rows, 1))
     except csv.Error as error:
-        raise ValueError(f"{metrics.name}: {error}") from error
+        raise ValueError(f"metrics.csv: {error}") from error
 
 
 def _epoch(row: Mapping[str, object], number: int) -> Epoch:
+    """One row; a number that is infinite or not a number is left out."""
     values: Epoch = {}
     for name, value in row.items():
-        if not isinstance(value, str) or not legal.WORD.test(name) or "epoch" not in row:
+        if not isinstance(value, str) or not legal.WORD.test(name):
             raise ValueError(f"row {number} of metrics.csv is not whole")
         if name == "weights":
             values[name] = legal.spelled(value[:64])
         elif math.isfinite(measured := float(value)):
             values[name] = measured
-        else:
-            raise ValueError(f"row {number} of metrics.csv: {name} is {value[:20]}")
+    if "epoch" not in values:
+        raise ValueError(f"row {number} of metrics.csv has no epoch")
     return values
 
 

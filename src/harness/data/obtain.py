@@ -3,19 +3,19 @@
 Whichever way the bytes come, they are verified before they are put in place, and the document stays as it is.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contract import identity
-from harness.contract.errors import DataError, NotReady, SettingError
+from harness.contract.errors import DataError, SettingError
 from harness.contract.plan import DatasetId
 from harness.contract.source import Sample, Source
+from harness.data import turn
 from harness.data.dvc import NotThere, Project
 from harness.data.pins import Pin, pinned
-from harness.runs import locks, removal
+from harness.runs import removal
 from harness.settings.schema import Data
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def obtain(
     def from_archive() -> None:
         if archive is None:
             raise NotThere("none is named; python src/fetch.py archive=PATH takes the official one or a folder")
-        path = Path(archive).expanduser()
+        path = Path(archive)
         if not path.exists():
             raise SettingError(
                 f"archive={archive} does not exist",
@@ -99,7 +99,7 @@ def obtain(
         target.unlink()
 
     tried = []
-    with _in_turn(cache):
+    with turn.taken(cache, say):
         if _holds_something(folder):  # another process was quicker
             return Obtained(folder, _check(folder, pin, project, source), "already there", ())
         for how, way in (
@@ -129,7 +129,7 @@ def sample(root: Path, source: Sample) -> Obtained:
         NotReady: it cannot be written.
     """
     folder = root.resolve() / CACHE / source.name
-    with _in_turn(folder.parent):
+    with turn.taken(folder.parent):
         return Obtained(folder, _sample(folder, source), "bundled sample", ())
 
 
@@ -186,15 +186,3 @@ def _sample(folder: Path, source: Sample) -> DatasetId:
     except DataError:
         return source.write(folder)
     return dataset if dataset.hash == source.hash else source.write(folder)
-
-
-@contextmanager
-def _in_turn(cache: Path) -> Iterator[None]:
-    """One process at a time; what the file system refuses meanwhile is the user's to mend."""
-    try:
-        cache.mkdir(exist_ok=True)
-        with locks.in_turn(cache / "fetch.lock"):
-            yield
-    except OSError as error:
-        what = f"{error.filename or cache.parent}: {error.strerror or error}"
-        raise NotReady(what, command="python src/fetch.py once that is mended") from error

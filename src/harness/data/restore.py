@@ -7,11 +7,11 @@ from harness.contract import atomic, identity, legal
 from harness.contract.errors import DataError, HarnessError, NotReady
 from harness.contract.plan import DatasetId
 from harness.contract.source import Source
-from harness.data import obtain, pins
+from harness.data import obtain, pins, turn
 from harness.data.dvc import NotThere, Project
 from harness.data.obtain import Obtained
 from harness.provenance import repository
-from harness.runs import locks, removal
+from harness.runs import removal
 from harness.runs.stored import StoredRun
 from harness.settings.schema import Data
 
@@ -65,8 +65,7 @@ def version(root: Path, document: str, content: str, say: Callable[[str], None],
     versions = root / obtain.CACHE / "versions"
     folder, project = versions / content, Project(root, document, content, say)
     try:
-        versions.parent.mkdir(exist_ok=True)
-        with locks.in_turn(versions.parent / "fetch.lock"):
+        with turn.taken(versions.parent):
             if not _holds(folder, content):  # links into a cache that may have lost some since
                 removal.remove(folder, versions)
                 with atomic.folder(folder) as temporary:

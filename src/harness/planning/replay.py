@@ -43,6 +43,7 @@ def make(stored: StoredRun, here: set[str], settings: Config, say: Say) -> tuple
     settings = replace(settings, mode=_mode(planned.placement, settings.mode), training=training)
     if not settings.dry_run:
         run_folder.make_writable(runs)
+    draft.refuse_secrets(settings)
     trained = program.load(name)
     source = trained.source()
 
@@ -73,7 +74,7 @@ def _code(stored: StoredRun, here: set[str], say: Say) -> tuple[dict[str, bytes]
     else:
         files = restore.code(ROOT, stored, say)
         patch = stored.folder.patch.read_bytes() if stored.folder.patch.exists() else b""
-        state = GitState(planned.provenance.git, patch, planned.provenance.withheld)
+        state = GitState(planned.provenance.git, patch, planned.provenance.withheld, planned.provenance.unknown)
     if "lock=here" in here:
         files = {**files, bundle.LOCK: today[bundle.LOCK]}
     return files, original, state
@@ -97,7 +98,7 @@ def _target(stored: StoredRun, here: set[str], settings: Config, state: GitState
     mode = settings.mode
     if isinstance(mode, Cloud):
         return targets.choose(settings, state, say)
-    placement = local.choose(mode, say, settings.dry_run)
+    placement = local.choose(mode, say, settings.dry_run, stored.plan.experiment.program)
     if placement.runner == "container":
         image, image_id = restore.image(ROOT, stored)
         placement = replace(placement, image=image, image_id=image_id)

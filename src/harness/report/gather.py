@@ -27,7 +27,7 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
     unreadable: list[str] = []
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
-        if not names or (path.is_dir() and not (path / "plan.json").exists() and any(path.glob("*/plan.json"))):
+        if not names or ("plan.json" not in _listed(path) and run_folder.ids(path)):
             several = [rows.row_of_folder(RunFolder(path / each)) for each in run_folder.ids(path)]
         else:
             (scratch / str(number)).mkdir()
@@ -35,6 +35,13 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
         unreadable += [each for each in several if isinstance(each, str)]
         by_id |= {str(each.cells["run"]): each for each in several if not isinstance(each, str)}
     return build([by_id[run_id] for run_id in sorted(by_id)], unreadable, differences)
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:  # no folder, or no name of one
+        return []
 
 
 def differences(root: Path) -> Differences:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.contract import atomic
 from harness.contract.errors import NotReady
+from harness.runs import output
 
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
@@ -52,8 +52,7 @@ def write(target: Path, html: str) -> None:
         NotReady: it cannot be written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(target, html)
+        output.write(target, html)
     except OSError as error:
         raise NotReady(
             f"{target} cannot be written: {error.strerror}", command="python src/report.py output=PATH.html"

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.contract import legal
 from harness.contract.errors import HarnessError
 from harness.contract.metrics import Epoch, Metric
 from harness.contract.plan import Experiment
-from harness.contract.serial import to_json
+from harness.contract.serial import LARGEST, parse, to_json
 from harness.provenance.credentials import redact
-from harness.runs import stored
+from harness.runs import reading, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
@@ -68,7 +69,7 @@ def row_of(run: StoredRun) -> Row:
         "dataset_hash": data.hash[:12],
         "sample": data.sample,
         "commit": git.commit[:12] if git else None,
-        "dirty": git.dirty if git else False,
+        "dirty": git.dirty if git else None,
         "replays": plan.provenance.replays,
         "verdict": verdict[1] if verdict else None,
         "resumed": plan.provenance.resumed,
@@ -122,9 +123,10 @@ def _measured(run: StoredRun) -> dict[str, Value]:
 def _verdict(run: StoredRun) -> tuple[str, str] | None:
     """(baseline, verdict) of a replay."""
     try:
-        verdict = json.loads(run.folder.verdict.read_text())
-        return str(verdict["original"]), str(verdict["verdict"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        verdict = parse(reading.content(run.folder.verdict, LARGEST))
+        original, word = verdict["original"], verdict["verdict"]
+        return (original, word) if legal.RUN_ID.test(original) and legal.WORD.test(word) else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

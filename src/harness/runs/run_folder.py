@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.contract import atomic, bundle, legal
@@ -166,6 +167,21 @@ def ids(runs: Path) -> list[str]:
     except OSError:
         return []
     return sorted(name for name in names if os.path.lexists(runs / name / "plan.json"))
+
+
+def last(runs: Path) -> str | None:
+    """The run that was made last: by the time in its name, unless that is yet to come, and then by its plan's."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+    def made(name: str) -> tuple[str, int, str]:
+        second = name.partition("-")[0]
+        try:
+            written = (runs / name / "plan.json").lstat().st_mtime_ns
+        except OSError:  # it was removed meanwhile
+            written = 0
+        return second if second <= now else "", written, name
+
+    return max(ids(runs), key=made, default=None)
 
 
 def named(runs: Path, name: str) -> RunFolder:

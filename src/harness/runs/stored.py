@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contract import legal
+from harness.contract import legal, metrics
 from harness.contract.errors import NotReady
-from harness.contract.metrics import Epoch, epochs
+from harness.contract.metrics import Epoch
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
-from harness.runs import run_folder
+from harness.runs import reading, run_folder
 from harness.runs.run_folder import RunFolder
 
 RUNNING = "running"  # the status of a run without a record: it is running, or its program was killed
@@ -47,10 +47,14 @@ def read(run: RunFolder) -> StoredRun:
     """
     try:
         record = run_folder.read_record(run.record) if os.path.lexists(run.record) else None
-        return StoredRun(run, run.planned(), record, epochs(run.metrics))
+        return StoredRun(run, run.planned(), record, _epochs(run.metrics))
     except (OSError, ValueError) as error:
         what = f"{legal.spelled(str(run.path))} cannot be read by this version: {legal.spelled(str(error))}"
         raise NotReady(what, legal="a run's folder") from error
+
+
+def _epochs(path: Path) -> tuple[Epoch, ...]:
+    return metrics.parse(reading.content(path, metrics.LARGEST)) if os.path.lexists(path) else ()
 
 
 def everything(runs: Path) -> tuple[list[StoredRun], list[str]]:
@@ -71,7 +75,9 @@ def named(runs: Path, name: str) -> StoredRun:
         NotReady: there is none, or it is not the only one.
     """
     known = run_folder.ids(runs)
-    fits = known[-1:] if name == "last" else [each for each in known if name and each.startswith(name)]
+    if name == "last" and (newest := run_folder.last(runs)):
+        name = newest
+    fits = [each for each in known if name and each.startswith(name)]
     if name in fits or len(fits) == 1:
         return read(RunFolder(runs / (name if name in fits else fits[0])))
     if fits:
