@@ -26,7 +26,7 @@ def restore_data(
         NotReady: none of them holds it.
     """
     wanted = run.plan.experiment.dataset
-    if wanted.sample and source.sample:
+    if source.sample and (wanted.sample or source.sample.real):
         sample = obtain.sample(root, source.sample)
         if sample.dataset == wanted:
             return sample
@@ -45,20 +45,21 @@ def restore_data(
         raise NotReady(
             f"{run.run_id} cannot be replayed: {what}",
             legal="data=here takes what is there",
-            command=f"dvc fetch --all-commits {settings.pin}",
+            command=f"dvc fetch --all-commits {settings.pin or ''}".rstrip(),
         ) from error
     return Obtained(folder, wanted, "DVC", ())
 
 
-def version(root: Path, document: str, content: str, say: Callable[[str], None]) -> Path:
+def version(root: Path, document: str | None, content: str, say: Callable[[str], None]) -> Path:
     """A folder with the version of the data that has this directory hash, out of DVC's cache or remote.
 
     The data in its place stays.
 
     Raises:
         NotReady: neither has it, or the folder cannot be written.
+        DataError: no data is pinned.
     """
-    root = root.resolve()
+    root, document = root.resolve(), pins.named(document)
     folder, project = root / obtain.CACHE / "versions" / content, Project(root, document, content, say)
     try:
         (root / obtain.CACHE).mkdir(exist_ok=True)
@@ -94,7 +95,9 @@ def _present(
     return Obtained(folder, identity.identify(folder, "custom"), "already there", ())
 
 
-def _pinning(root: Path, document: str, wanted: DatasetId) -> str:
+def _pinning(root: Path, document: str | None, wanted: DatasetId) -> str:
     """The newest commit whose document pins it, in words."""
+    if document is None:
+        return ""
     log = repository.run(root, "log", "--all", "-1", "--format=%h of %cs", f"-S{wanted.hash}", "--", document)
     return f", pinned in {document} about commit {log.stdout.strip()}" if log.stdout.strip() else ""

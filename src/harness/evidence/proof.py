@@ -102,9 +102,7 @@ def fingerprint(record: RunRecord) -> str:
 def _promise(name: str, first: Training, differs: str | None, equal: str, how: str = "") -> Promise:
     if differs is None:
         return Promise(name, PROVEN, fingerprint(first.record), equal)
-    return Promise(
-        name, BROKEN, fingerprint(first.record), f"{how}{how and ': '}{differs}; {CAUSES[name]}"
-    )
+    return Promise(name, BROKEN, fingerprint(first.record), f"{how}{how and ': '}{differs}; {CAUSES[name]}")
 
 
 def _step(training: Training, epoch: int) -> int:

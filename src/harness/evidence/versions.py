@@ -15,7 +15,7 @@ CACHE = "shifts.json"  # in .cache; by program and the two hashes, since compari
 Say = Callable[[str], None]
 
 
-def lines(root: Path, document: str, name: str, old: str, new: str, say: Say = lambda line: None) -> list[str]:
+def lines(root: Path, document: str | None, name: str, old: str, new: str, say: Say = lambda line: None) -> list[str]:
     """In words how the versions of a program's data with these directory hashes differ.
 
     Where one of them, or the program, cannot be had, one line says so. `document` is the .dvc file that pins the data.
@@ -40,7 +40,7 @@ def lines(root: Path, document: str, name: str, old: str, new: str, say: Say = l
     return known[key]
 
 
-def _folder(root: Path, document: str, owner: Program[Any], content: str, say: Say) -> Path:
+def _folder(root: Path, document: str | None, owner: Program[Any], content: str, say: Say) -> Path:
     """A folder with the data that has this directory hash."""
     sample = owner.source().sample
     if sample is not None and sample.hash == content:
