@@ -25,6 +25,7 @@ VERB = Verb(
     names=Names("RUN", range(10**6), "two runs or more", "runs' ids or folders, `last`, archives, Comet keys"),
     own=(
         Own("all", "", "show equal fields, too"),
+        Own("fetch", "", "ask DVC's remote for versions of the data that are not here, which may take long"),
         Own("data", "REV", "or REV..REV: compare the data of commits, branches or tags instead of runs"),
     ),
     settings=("program", "data", "runs_folder"),
@@ -36,11 +37,11 @@ def compare(line: CommandLine) -> int:
     """Compare the data of two commits, or runs."""
     settings, revisions = compose.one(line), line.own["data"]
     if revisions:
-        return compare_data(revisions, settings)
-    return compare_runs(list(line.names), bool(line.own["all"]), settings)
+        return compare_data(revisions, settings, bool(line.own["fetch"]))
+    return compare_runs(list(line.names), bool(line.own["all"]), settings, bool(line.own["fetch"]))
 
 
-def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
+def compare_runs(names: list[str], everything: bool, settings: Config, fetch: bool) -> int:
     """Print what differs between runs."""
     if len(names) < 2:
         command = f"{VERB.command} RUN RUN"
@@ -63,7 +64,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
             if title == "data":
                 data = {run.plan.experiment.dataset.hash: run.plan.experiment.program for run in found}
                 for old, new in itertools.pairwise(data):
-                    lines = versions.lines(ROOT, settings.data.pin, data[new], old, new)
+                    lines = versions.lines(ROOT, settings.data.pin, data[new], old, new, console.say, fetch)
                     console.say("\n".join(f"  {line}" for line in lines))
                 for old_run, new_run in itertools.pairwise(found):
                     console.difference(comparison.code(old_run, new_run))
@@ -72,7 +73,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config) -> int:
     return 0
 
 
-def compare_data(revisions: str, settings: Config) -> int:
+def compare_data(revisions: str, settings: Config, fetch: bool) -> int:
     """Print how two versions of the data differ."""
     from harness.data import pins
     from harness.evidence import versions
@@ -82,7 +83,7 @@ def compare_data(revisions: str, settings: Config) -> int:
     before = pins.pinned_at(ROOT, old, document).hash
     after = (pins.pinned_at(ROOT, new, document) if new else pins.pinned(ROOT, document)).hash
     console.say(f"data      {before} ({old}) -> {after} ({new or 'here'})")
-    for line in versions.lines(ROOT, document, settings.program, before, after, console.say):
+    for line in versions.lines(ROOT, document, settings.program, before, after, console.say, fetch):
         console.say(f"  {line}")
     return 0
 

@@ -3,6 +3,7 @@
 The archive is an RO-Crate (ro-crate-metadata.json inside).
 """
 
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -44,7 +45,7 @@ def export(line: CommandLine) -> int:
     target = Path(line.own["output"] or f"{run.run_id}.zip")
     run_archive.save(content, target)
     console.say(f"exported  {run.run_id}: {len(content) / 1e6:.1f} MB")
-    console.say(f"again     python src/replay.py {target}")
+    console.say(f"again     python src/replay.py {shlex.quote(str(target))}")
     return 0
 
 

@@ -1,40 +1,116 @@
 """What a person sees at the terminal: lines, tables, and errors in one line."""
 
+import contextlib
+import io
 import math
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
 
 from harness.contract.errors import HarnessError
 
 CELL = 60  # characters of a table's cell at most
+STOPPED = "stopped before the run began; nothing is left behind"
+TYPED = Path(sys.argv[0]).resolve().parent == Path(__file__).resolve().parents[1]  # a verb of src/ is what runs here
 OURS = ("harness", "programs", "hydra_plugins")  # packages of src/, which need no installation
 
 
 def say(text: str) -> None:
-    """One line for the person at the terminal."""
-    print(text, flush=True)
+    """One line for the person at the terminal.
+
+    Where the terminal is gone (`| head`, a full disk behind `>`) nothing is said any more, and the work goes on.
+    """
+    try:
+        print(printable(text), flush=True)
+    except OSError as error:
+        _mute(error)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or could not show, as an escape sequence of Python's."""
+    return "".join(each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def complain(text: str) -> None:
+    """One line on stderr, where there is one."""
+    with contextlib.suppress(OSError):
+        print(printable(text).replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 def main(verb: Callable[[], int]) -> int:
     """Run a verb: a user's mistake becomes one line on stderr and its error's exit code, a bug keeps its traceback."""
+    _open_streams()
+    try:
+        return _run(verb)
+    finally:
+        if threading.current_thread() is threading.main_thread() and TYPED:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop, and its traceback would tell of it
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+
+
+def _run(verb: Callable[[], int]) -> int:
     try:
         return verb()
     except HarnessError as error:
         from harness.provenance.credentials import redact
 
-        print(f"error: {redact(str(error))}", file=sys.stderr)
+        complain(f"error: {redact(str(error))}")
         return error.exit_code
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in OURS:
             raise
-        print(
-            f"error: {sys.executable} has no {error.name}; type: make venv && source .venv/bin/activate",
-            file=sys.stderr,
-        )
+        complain(f"error: {sys.executable} has no {error.name}; type: make venv && source .venv/bin/activate")
         return 2
     except KeyboardInterrupt:
-        print("stopped before the run began; nothing is left behind", file=sys.stderr)
+        complain(STOPPED)
         return 130
+    except BrokenPipeError as error:  # of what is printed by others than `say`
+        _mute(error)
+        return 1
+
+
+def _open_streams() -> None:
+    """See that 0, 1 and 2 are open, lest a file of ours get such a number, and that any text can be printed."""
+    with contextlib.suppress(OSError):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(number, True)
+        os.close(number)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or sys.stdout
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _mute(error: OSError) -> None:
+    """Print no more: nobody reads it. Why is said, unless the reader has left."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)  # also what Python still holds back
+    os.close(nowhere)
+    if not isinstance(error, BrokenPipeError):
+        complain(f"the standard output cannot be written: {error.strerror}; the work goes on without a word")
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C while a verb is still being imported is told as later."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    complain(STOPPED)
+    os._exit(130)
+
+
+if TYPED:
+    sys.excepthook = _hook
 
 
 def table(title: str, rows: Sequence[tuple[str, ...]]) -> None:

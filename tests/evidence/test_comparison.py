@@ -64,7 +64,9 @@ def test_a_difference_is_noise_within_the_band_and_unknown_without_one(tmp_path)
 
 def test_runs_of_other_data_or_decided_by_other_metrics_have_no_better_one(tmp_path):
     runs = pair(tmp_path / "one", FOREST, 10.0, 12.0)
-    elsewhere = dataclasses.replace(runs[1].plan.experiment, dataset=dataclasses.replace(DATASET, hash="zz.dir"))
+    elsewhere = dataclasses.replace(
+        runs[1].plan.experiment, dataset=dataclasses.replace(DATASET, hash=f"{'2' * 32}.dir")
+    )
     other = dataclasses.replace(runs[1], plan=dataclasses.replace(runs[1].plan, experiment=elsewhere))
     assert "their test error does not compare" in comparison.better([runs[0], other], BAND)
     mixed = [runs[0], pair(tmp_path / "two", BIGRAMS, 80.0, 81.0)[0]]

@@ -50,10 +50,15 @@ def test_a_score_of_none_of_the_recorded_metrics_proves_nothing(tmp_path):
 def test_a_published_folder_is_read_by_its_program(tmp_path, monkeypatch):
     owner = Program(object, DESCRIPTION.metrics, None, None, Source, model="model.keras")  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: {"mine": owner}[name])
-    about = {"program": "mine", "experiment_id": "e", "dataset_hash": "15fc.dir", "weights": "w"}
+    about = {
+        "program": "mine",
+        "experiment_id": "e",
+        "dataset_hash": "15fc0000000000000000000000000000.dir",
+        "weights": "w",
+    }
     (tmp_path / "metrics.json").write_text(json.dumps({**RESULTS.metrics, **about}))
     expected = evaluation.recorded(tmp_path)
-    assert (expected.model, expected.dataset_hash) == (tmp_path / "model.keras", "15fc.dir")
+    assert (expected.model, expected.dataset_hash) == (tmp_path / "model.keras", "15fc0000000000000000000000000000.dir")
     assert expected.values == {"accuracy": 0.5, "loss": 1.6}
 
 

@@ -38,7 +38,14 @@ def loaded(monkeypatch):
     monkeypatch.setattr(program, "load", lambda name: owner)
 
 
-def leave(runs, number, description=DESCRIPTION, data="15fc.dir", program_name="mine", right=(500, 500)):
+def leave(
+    runs,
+    number,
+    description=DESCRIPTION,
+    data="15fc0000000000000000000000000000.dir",
+    program_name="mine",
+    right=(500, 500),
+):
     planned = plan_of(description, program=program_name, minutes=number)
     experiment = dataclasses.replace(planned.experiment, dataset=dataclasses.replace(DATASET, hash=data))
     planned = plan.make(experiment, description, planned.placement, planned.provenance, planned_at(number))
@@ -67,7 +74,7 @@ def sets(tmp_path):
 
 def test_each_model_is_scored_on_each_test_set_by_its_program(tmp_path, sets):
     runs = tmp_path / "runs"
-    pair = retraining.Pair(leave(runs, 0, right=(800, 500)), leave(runs, 1, data="zz.dir", right=(790, 900)))
+    pair = retraining.Pair(leave(runs, 0, right=(800, 500)), leave(runs, 1, data=f"{'2' * 32}.dir", right=(790, 900)))
     claims = retraining.judge(runs, pair, sets, threads=3)
     assert Threads.given == 3
     assert (claims["old test"].old, claims["old test"].new) == (0.8, 0.79)
@@ -76,7 +83,7 @@ def test_each_model_is_scored_on_each_test_set_by_its_program(tmp_path, sets):
 
 def test_what_is_right_has_no_known_spread_where_another_metric_decides(tmp_path, sets):
     runs = tmp_path / "runs"
-    pair = retraining.Pair(leave(runs, 0, BIGRAMS), leave(runs, 1, BIGRAMS, data="zz.dir", right=(500, 900)))
+    pair = retraining.Pair(leave(runs, 0, BIGRAMS), leave(runs, 1, BIGRAMS, data=f"{'2' * 32}.dir", right=(500, 900)))
     claims = retraining.judge(runs, pair, sets, threads=1)
     assert claims["new test"].word == "undecided" and "share of words" in claims["new test"].why
 
@@ -92,8 +99,8 @@ def test_a_score_that_does_not_say_what_is_right_is_refused(tmp_path, sets, monk
 def test_the_newest_pair_is_of_one_program_and_two_versions(tmp_path):
     (tmp_path / "data.dvc").write_text(f"outs:\n- md5: {'a' * 32}.dir\n  path: data\n")
     runs = tmp_path / "runs"
-    old = leave(runs, 0, data="zz.dir")
-    leave(runs, 1, data="yy.dir", program_name="another")
+    old = leave(runs, 0, data=f"{'2' * 32}.dir")
+    leave(runs, 1, data=f"{'3' * 32}.dir", program_name="another")
     with pytest.raises(NotReady, match=f"{'a' * 32}.dir, which data.dvc pins"):
         retraining.newest(tmp_path, runs, "data.dvc")
     new = leave(runs, 2, data=f"{'a' * 32}.dir")

@@ -62,7 +62,7 @@ def changed(**changes):
 
 
 OTHER_DATA = dataclasses.replace(
-    EXPERIMENT.dataset, hash="zz.dir", files=(plan.FileId("a/b", "1" * 32, 10),), name="custom"
+    EXPERIMENT.dataset, hash=f"{'2' * 32}.dir", files=(plan.FileId("a/b", "1" * 32, 10),), name="custom"
 )
 
 

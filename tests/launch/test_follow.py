@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.launch import follow, runner
+from harness.launch import follow, runner, signals
 from harness.launch.process import Process
 from harness.runs.run_folder import RunFolder
 from tests.support.hosts import Host, gone, stage
@@ -164,11 +164,11 @@ def test_where_the_host_fails_while_it_listens_the_worker_ends_and_signals_are_a
         if line.isdigit():
             raise OSError("nobody reads")
 
-    before = [signal.getsignal(number) for number in follow.SIGNALS]
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
     with pytest.raises(OSError, match="nobody reads"):
         follow.follow(Process(), run, tmp_path / "here" / "dataset", listen)
     assert gone(int(heard[-1]))
-    assert [signal.getsignal(number) for number in follow.SIGNALS] == before
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before
 
 
 class Scripted:

@@ -149,15 +149,18 @@ def test_a_setting_whose_name_the_report_uses_itself_keeps_its_values(tmp_path):
     assert (column(table, "config.minutes"), column(table, "minutes"), column(table, "seed")) == ([7], [None], [3])
 
 
+A, B, C = (f"{letter * 32}.dir" for letter in "abc")
+
+
 def test_data_sets_are_listed_and_a_function_says_how_they_differ(tmp_path):
-    for number, (kind, digest) in enumerate([(CLASSIFIER, "a"), (LANGUAGE, "c"), (CLASSIFIER, "b"), (CLASSIFIER, "b")]):
+    for number, (kind, digest) in enumerate([(CLASSIFIER, A), (LANGUAGE, C), (CLASSIFIER, B), (CLASSIFIER, B)]):
         one(tmp_path / "runs", number, kind=kind, dataset=replace(generated_runs.DATASET, hash=digest))
     every = [row_of(run) for run in stored.everything(tmp_path / "runs")[0]]
     versions = tables.build(every, [], lambda *which: [" ".join(which)])["versions"]
     assert [(each["hash"], each["runs"], each["lines"]) for each in versions] == [
-        ("a", 1, []),
-        ("c", 1, []),
-        ("b", 2, ["classifier a b"]),
+        (A, 1, []),
+        (C, 1, []),
+        (B, 2, [f"classifier {A} {B}"]),
     ]
 
 

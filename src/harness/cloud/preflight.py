@@ -182,7 +182,11 @@ def check_code(state: GitState, allow_dirty: bool) -> None:
         return
     git, legal = state.git, "a commit that is on the remote, or allow_dirty=true (a patch travels with the run)"
     if git is None:
-        raise NotReady("mode=cloud: this is no git repository with a commit", legal=legal, command="git init")
+        what = (*state.unknown, "this is no git repository with a commit")[0]
+        raise NotReady(f"mode=cloud: {what}", legal=legal, command="git init")
+    if git.dirty is None or state.unknown:
+        what = (*state.unknown, "whether there is uncommitted work")[0]
+        raise NotReady(f"mode=cloud: not known: {what}", legal=legal, command="git status")
     if git.dirty:
         raise NotReady("mode=cloud: there is uncommitted work", legal=legal, command="git status")
     if not git.pushed:

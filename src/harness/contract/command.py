@@ -16,10 +16,13 @@ class Command:
         judged: the file of SM_MODEL_DIR whose tensors tell two trainings apart; the model where it is empty. Of .npz,
             .npy and .safetensors only the numbers count, of zip files (.keras, .pt) the members, without their times.
         grace: seconds from SIGTERM to SIGKILL.
+        metrics: (name, regular expression with one group) of each number that its lines say in another form, like
+            SageMaker's metric definitions: `(("test_accuracy", r"Accuracy: ([0-9.]+)"),)`.
         workers: whether several hosts of one job may run it; each then finds the others in SM_HOSTS.
     """
 
     words: tuple[str, ...]
     judged: str = ""
     grace: float = 20.0
+    metrics: tuple[tuple[str, str], ...] = ()
     workers: bool = False

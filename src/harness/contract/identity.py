@@ -6,13 +6,17 @@ A folder here is what data/ is.
 import hashlib
 import json
 import os
+import shlex
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.contract import legal
 from harness.contract.errors import DataError
 from harness.contract.plan import DatasetId, FileId
 
 FETCH = "python src/fetch.py"
+MOST = 100_000  # files of one data set
 
 
 def directory_hash(files: tuple[FileId, ...]) -> str:
@@ -36,18 +40,42 @@ def identify(folder: Path, name: str, sample: bool = False) -> DatasetId:
 
 
 def names_in(folder: Path) -> list[str]:
-    """The files below a folder by relative path, sorted; links are followed, as DVC makes them."""
-    walk = os.walk(folder, followlinks=True)
-    return sorted(Path(parent, name).relative_to(folder).as_posix() for parent, _, names in walk for name in names)
+    """The files below a folder by relative path, sorted; links are followed, as DVC makes them, but to no loop.
+
+    Raises:
+        DataError: a link leads back to a folder above it, or there are too many files.
+    """
+    names: list[str] = []
+    above = {str(folder): frozenset({os.path.realpath(folder)})}  # of each folder, itself and those that lead to it
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        for each in folders:
+            path = os.path.join(parent, each)  # noqa: PTH118  # as os.walk will name it
+            real = os.path.realpath(path)
+            if real in above[parent]:
+                raise DataError(f"{path} is a link to a folder above it", command=f"rm {shlex.quote(path)}")
+            above[path] = above[parent] | {real}
+        names += [Path(parent, name).relative_to(folder).as_posix() for name in files]
+        if len(names) + len(above) > MOST:
+            raise DataError(f"{folder} holds more than {MOST} files", legal="a folder of a data set")
+    return sorted(names)
 
 
 def file_id(folder: Path, name: str) -> FileId:
+    if not legal.PATH.test(name):
+        raise DataError(f"{folder}: {legal.spelled(name)!r} cannot be the name of a file of a data set", command=FETCH)
     try:
-        with (folder / name).open("rb") as file:
+        with open(folder / name, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{name} is no file", command=f"rm {shlex.quote(str(folder / name))}")
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
             return FileId(name, digest, file.tell())
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}", command=FETCH) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for a writer, where the name is a pipe's."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def verify(folder: Path, expected: DatasetId, repair: str = FETCH) -> None:

@@ -44,6 +44,16 @@ class JobFolder:
         return self.base / "output" / "data"
 
     @property
+    def config(self) -> Path:
+        """The settings, as a command finds them."""
+        return self.output / "config"
+
+    @property
+    def extras(self) -> Path:
+        """What a command leaves beside its model and its metrics."""
+        return self.output / "extras"
+
+    @property
     def record(self) -> Path:
         return self.output / "record.json"
 

@@ -2,10 +2,16 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from harness.contract import legal
+from harness.contract.rules import optional
+
+LARGEST = 2**26  # bytes of a metrics.csv
 Epoch = dict[str, float | str]  # a row of metrics.csv: numbers by name, and the first characters of the weights' digest
 
 
@@ -21,11 +27,11 @@ class Metric:
         spread: the standard deviation of test_NAME over seeds, as measured; None where nobody has measured it.
     """
 
-    name: str
-    better: str
-    unit: str = ""
+    name: Annotated[str, legal.WORD]
+    better: Annotated[str, legal.BETTER]
+    unit: Annotated[str, legal.TEXT] = ""
     share: bool = False
-    spread: float | None = None
+    spread: Annotated[float | None, optional(legal.SPREAD)] = None
 
     def gain(self, old: float, new: float) -> float:
         """How much better `new` is than `old`; negative where it is worse."""
@@ -38,11 +44,41 @@ def epochs(metrics: Path) -> tuple[Epoch, ...]:
     Raises:
         OSError, ValueError: it cannot be read.
     """
-    if not metrics.exists():
+    try:
+        with metrics.open("rb") as file:
+            return parse(file.read(LARGEST + 1))
+    except FileNotFoundError:
         return ()
-    with metrics.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return tuple({name: value if name == "weights" else float(value) for name, value in row.items()} for row in rows)
+
+
+def parse(content: bytes) -> tuple[Epoch, ...]:
+    """The rows of a metrics.csv by its content.
+
+    Raises:
+        ValueError: it is too large, or a row is not whole.
+    """
+    if len(content) > LARGEST:
+        raise ValueError(f"metrics.csv has more than {LARGEST} bytes")
+    try:
+        rows = csv.DictReader(io.StringIO(content.decode()))
+        return tuple(_epoch(row, number) for number, row in enumerate(rows, 1))
+    except csv.Error as error:
+        raise ValueError(f"metrics.csv: {error}") from error
+
+
+def _epoch(row: Mapping[str, object], number: int) -> Epoch:
+    """One row; a number that is infinite or not a number is left out."""
+    values: Epoch = {}
+    for name, value in row.items():
+        if not isinstance(value, str) or not legal.WORD.test(name):
+            raise ValueError(f"row {number} of metrics.csv is not whole")
+        if name == "weights":
+            values[name] = legal.spelled(value[:64])
+        elif math.isfinite(measured := float(value)):
+            values[name] = measured
+    if "epoch" not in values:
+        raise ValueError(f"row {number} of metrics.csv has no epoch")
+    return values
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -8,44 +8,48 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
+from harness.contract import legal
 from harness.contract.metrics import Metric
+from harness.contract.rules import in_range, one_of, optional
 from harness.contract.serial import to_json
 
 SCHEMA = 2
 TRIED = "stopped as a trial"  # why a run ended whose placement says `stop_after`
 Scalar = bool | int | float | str
+Setting = Annotated[Scalar, legal.SCALAR]
 
 
 @dataclass(frozen=True)
 class FileId:
     """One file of a data set: path below the data folder ('/' between parts), md5, size in bytes."""
 
-    path: str
-    md5: str
-    size: int
+    path: Annotated[str, legal.PATH]
+    md5: Annotated[str, legal.MD5]
+    size: Annotated[int, legal.COUNT]
 
 
 @dataclass(frozen=True)
 class DatasetId:
     """A data set by content. `hash` is DVC's directory hash: md5 of the JSON list of {md5, relpath}, then '.dir'."""
 
-    name: str
-    hash: str
-    size: int
+    name: Annotated[str, legal.NAME]
+    hash: Annotated[str, legal.DIRECTORY]
+    size: Annotated[int, legal.COUNT]
     sample: bool
-    files: tuple[FileId, ...]
+    files: Annotated[tuple[FileId, ...], legal.at_most(100_000)]
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What is trained: a program by name, its resolved settings, the data, sha256 of the worker's code, of its lock."""
 
-    program: str
-    config: dict[str, Scalar]
+    program: Annotated[str, legal.PROGRAM]
+    config: Annotated[dict[Annotated[str, legal.WORD], Setting], legal.at_most(1000)]
     dataset: DatasetId
-    code: str
-    lock: str
+    code: Annotated[str, legal.SHA256]
+    lock: Annotated[str, legal.SHA256]
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,10 @@ class Description:
     are called; `model` is the name of the model's file.
     """
 
-    about: str
-    metrics: tuple[Metric, ...]
-    examples: str
-    model: str
+    about: Annotated[str, legal.TEXT]
+    metrics: Annotated[tuple[Metric, ...], legal.between(1, 100)]
+    examples: Annotated[str, legal.TEXT]
+    model: Annotated[str, legal.NAME]
 
     @property
     def objective(self) -> Metric:
@@ -76,14 +80,14 @@ class Cloud:
     and workspace.
     """
 
-    region: str
+    region: Annotated[str, legal.TEXT]
     gpu: bool
     spot: bool
-    warm_pool_seconds: int
-    volume_gb: int
-    max_seconds: int
-    max_usd: float | None
-    usd_per_hour: float | None
+    warm_pool_seconds: Annotated[int, legal.COUNT]
+    volume_gb: Annotated[int, legal.COUNT]
+    max_seconds: Annotated[int, legal.COUNT]
+    max_usd: Annotated[float | None, optional(legal.USD)]
+    usd_per_hour: Annotated[float | None, optional(legal.USD)]
     comet_secret: str | None
     comet_project: str
     comet_workspace: str | None
@@ -97,29 +101,29 @@ class Placement:
     the step after which a trial ends, None for a whole training.
     """
 
-    mode: str
-    runner: str
+    mode: Annotated[str, one_of("local", "cloud")]
+    runner: Annotated[str, legal.WORD]
     reason: str
-    threads: int
-    instance_count: int
-    instance_type: str
-    checkpoint_seconds: float
+    threads: Annotated[int, in_range(0, 1024)]
+    instance_count: Annotated[int, in_range(1, 64)]
+    instance_type: Annotated[str, legal.WORD]
+    checkpoint_seconds: Annotated[float, legal.SECONDS]
     image: str | None
     image_id: str | None
     cloud: Cloud | None = None
-    stop_after: int | None = None
+    stop_after: Annotated[int | None, optional(legal.COUNT)] = None
 
 
 @dataclass(frozen=True)
 class Git:
     """The commit that the code came from. `pushed` and `dirty` are None where that could not be known."""
 
-    commit: str
+    commit: Annotated[str, legal.COMMIT]
     branch: str | None
     remote: str | None
     pushed: bool | None
     dirty: bool | None
-    patch_sha256: str | None
+    patch_sha256: Annotated[str | None, optional(legal.SHA256)]
 
 
 @dataclass(frozen=True)
@@ -146,14 +150,14 @@ class Provenance:
     that it belongs to.
     """
 
-    created: str
+    created: Annotated[str, legal.TIME]
     command: tuple[str, ...]
     git: Git | None
     withheld: tuple[str, ...]
-    resumed: str | None
-    environment_lock: str
-    replays: str | None = None
-    sweep: str | None = None
+    resumed: Annotated[str | None, optional(legal.RUN_ID)]
+    environment_lock: Annotated[str, legal.SHA256]
+    replays: Annotated[str | None, optional(legal.RUN_ID)] = None
+    sweep: Annotated[str | None, optional(legal.SWEEP)] = None
     unknown: tuple[str, ...] = ()
     promises: tuple[Promise, ...] = ()
 
@@ -162,9 +166,9 @@ class Provenance:
 class RunPlan:
     """What should happen."""
 
-    schema: int
-    run_id: str
-    experiment_id: str
+    schema: Annotated[int, in_range(1, SCHEMA)]
+    run_id: Annotated[str, legal.RUN_ID]
+    experiment_id: Annotated[str, legal.SHA256]
     experiment: Experiment
     description: Description
     placement: Placement

@@ -5,9 +5,11 @@ The worker writes one whenever it can; the host completes it, or writes it where
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from harness.contract import legal
 from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
+from harness.contract.rules import in_range, optional
 
 # The fields of `environment` that bits depend on: its fingerprint is over them, and a verdict names those that differ.
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "framework", "lock")
@@ -22,10 +24,10 @@ class Results:
     `classes` are the names by label, and `confusion[true][predicted]` counts test examples; else both are empty.
     """
 
-    metrics: dict[str, float]
-    examples: int
-    classes: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    metrics: Annotated[dict[Annotated[str, legal.WORD], float], legal.at_most(1000)]
+    examples: Annotated[int, legal.COUNT]
+    classes: Annotated[tuple[Annotated[str, legal.TEXT], ...], legal.at_most(10_000)]
+    confusion: Annotated[tuple[tuple[Annotated[int, legal.COUNT], ...], ...], legal.at_most(10_000)]
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class Bill:
     job: str
     region: str
     status: str
-    instances: int
-    training_seconds: int | None
-    billable_seconds: int | None
+    instances: Annotated[int, legal.COUNT]
+    training_seconds: Annotated[int | None, optional(legal.COUNT)]
+    billable_seconds: Annotated[int | None, optional(legal.COUNT)]
     saving: float | None
-    usd: float | None
+    usd: Annotated[float | None, optional(legal.USD)]
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,13 @@ class RunRecord:
     `artifacts` the sha256 of each file by name. `environment` is None where the worker died before it could tell.
     """
 
-    schema: int
-    run_id: str
-    experiment_id: str
-    status: str
+    schema: Annotated[int, in_range(1, SCHEMA)]
+    run_id: Annotated[str, legal.RUN_ID]
+    experiment_id: Annotated[str, legal.SHA256]
+    status: Annotated[str, legal.STATUS]
     reason: str | None
-    started: str | None
-    finished: str | None
+    started: Annotated[str | None, optional(legal.TIME)]
+    finished: Annotated[str | None, optional(legal.TIME)]
     experiment: Experiment
     description: Description
     placement: Placement
@@ -70,10 +72,10 @@ class RunRecord:
     environment: dict[str, Any] | None
     results: Results | None
     weights: str | None
-    tensors: tuple[tuple[str, ...], ...]
+    tensors: tuple[Annotated[tuple[str, ...], legal.between(2, 2)], ...]
     worker_weights: tuple[str, ...]
-    seconds: dict[str, float]
-    artifacts: dict[str, str]
+    seconds: Annotated[dict[str, Annotated[float, legal.SECONDS]], legal.at_most(1000)]
+    artifacts: Annotated[dict[Annotated[str, legal.NAME], Annotated[str, legal.SHA256]], legal.at_most(1000)]
     exit_code: int | None
     bill: Bill | None
 

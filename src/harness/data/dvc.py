@@ -3,7 +3,6 @@
 DVC is asked by its command line, in a child process, and only where its cache or settings promise something.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -15,10 +14,12 @@ from functools import cached_property
 from hashlib import md5
 from pathlib import Path
 
-from harness.contract import atomic, identity
+from harness.contract import atomic, identity, legal
 from harness.contract.plan import FileId
+from harness.contract.serial import parse
 
 REMOTE_LIMIT = 1800.0  # seconds that fetching from a remote may take
+LARGEST = 2**24  # bytes of a listing
 REPORT = 10.0  # seconds between two lines while it does
 
 
@@ -69,23 +70,27 @@ class Project:
             self.say(f"data/ is in place, but not in DVC's cache: {reason}")
 
     def listing(self) -> tuple[FileId, ...]:
-        """The pinned files as the cache lists them; empty where it does not. A size of -1 is unknown."""
+        """The pinned files as the cache lists them; empty where it does not, or names none. A size of -1 is unknown."""
         try:
-            content = self._object(self.pin).read_bytes()
+            with self._object(self.pin).open("rb") as file:
+                content = file.read(LARGEST + 1)
             if md5(content, usedforsecurity=False).hexdigest() + ".dir" != self.pin:
                 return ()
-            return tuple(FileId(each["relpath"], each["md5"], -1) for each in json.loads(content))
+            files = tuple(FileId(each["relpath"], each["md5"], -1) for each in parse(content))
         except (OSError, ValueError, KeyError, TypeError, NotThere):
             return ()
+        return files if all(legal.PATH.test(each.path) and legal.MD5.test(each.md5) for each in files) else ()
 
-    def link(self, folder: Path) -> None:
+    def link(self, folder: Path, fetch: bool) -> None:
         """Put the cache's bytes of the pinned version into a folder of links, whatever data/ and the document hold.
 
+        `fetch` allows to ask the remote for what the cache lacks.
+
         Raises:
-            NotThere: neither cache nor remote has all of it.
+            NotThere: not all of it is there.
         """
         self._require()
-        if self.faults() and self._configured("remote"):
+        if fetch and self.faults() and self._configured("remote"):
             self.say("fetching an earlier version from the DVC remote")
             self._run("fetch", "--all-commits", self.document, limit=REMOTE_LIMIT)
         if faults := self.faults():

@@ -3,7 +3,6 @@
 Whichever way the bytes come, they are verified before they are put in place, and the document stays as it is.
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +12,10 @@ from harness.contract import identity
 from harness.contract.errors import DataError, SettingError
 from harness.contract.plan import DatasetId
 from harness.contract.source import Sample, Source
-from harness.data import samples
+from harness.data import samples, turn
 from harness.data.dvc import NotThere, Project
 from harness.data.pins import Pin, pinned
+from harness.runs import removal
 from harness.settings.schema import Data
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def obtain(
     def from_archive() -> None:
         if archive is None:
             raise NotThere("none is named; python src/fetch.py archive=PATH takes the official one or a folder")
-        path = Path(archive).expanduser()
+        path = Path(archive)
         if not path.exists():
             raise SettingError(
                 f"archive={archive} does not exist",
@@ -108,7 +108,7 @@ def obtain(
         target.unlink()
 
     tried = []
-    with samples.in_turn(cache):
+    with turn.taken(cache, say):
         if _holds_something(folder):  # another process was quicker
             return Obtained(folder, _check(folder, pin, project, source), "already there", ())
         for how, way in (
@@ -138,7 +138,7 @@ def sample(root: Path, source: Sample) -> Obtained:
         NotReady: it cannot be written.
     """
     folder = root.resolve() / CACHE / source.name
-    with samples.in_turn(folder.parent):
+    with turn.taken(folder.parent):
         return Obtained(folder, samples.write(folder, source), "bundled sample", ())
 
 
@@ -184,7 +184,7 @@ def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -
     if source.published is None:
         raise NotThere("this program's data comes in no archive")
     unpacked = cache / "unpacked"
-    shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+    removal.remove(unpacked, cache)  # of a process that was killed
     unpacked.mkdir()
     try:
         published_archive.unpack(path, unpacked, [file.path for file in source.published.dataset.files])
@@ -196,5 +196,5 @@ def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -
             )
         unpacked.rename(project.root / pin.folder)
     finally:
-        shutil.rmtree(unpacked, ignore_errors=True)
+        removal.remove(unpacked, cache)
     project.take_into_cache()

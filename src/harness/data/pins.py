@@ -1,13 +1,13 @@
 """The version of the data that a .dvc document pins."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contract import legal
 from harness.contract.errors import DataError, NotReady
 from harness.provenance import repository
 
-HASH = re.compile(r"[0-9a-f]{32}\.dir")
+LARGEST = 2**16  # characters of a document
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ def pinned(root: Path, document: str | None) -> Pin:
         return _parse((root / document).read_text(), document)
     except FileNotFoundError as error:
         raise DataError(f"{document} is missing", command=f"git checkout -- {document}") from error
-    except OSError as error:
-        raise DataError(f"{document} cannot be read: {error.strerror}", command=f"ls -l {document}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise DataError(f"{document} cannot be read: {reason}", command=f"ls -l {document}") from error
 
 
 def named(document: str | None) -> str:
@@ -53,8 +54,9 @@ def pinned_at(root: Path, revision: str, document: str | None) -> Pin:
         DataError: it pins no folder beside it, or there is none.
     """
     document = named(document)
-    shown = repository.run(root, "show", f"{revision}:./{document}")
-    if revision.startswith("-") or shown.returncode:
+    option = revision.startswith("-")  # one would do what it says
+    shown = None if option else repository.run(root, "show", f"{revision}:./{document}")
+    if shown is None or shown.returncode:
         command = f"git log {document}"
         raise NotReady(f"{revision} has no {document}", legal="a commit, branch or tag", command=command)
     return _parse(shown.stdout, document)
@@ -64,11 +66,12 @@ def _parse(text: str, document: str) -> Pin:
     import yaml
 
     try:
+        if len(text) > LARGEST:
+            raise ValueError("too large")
         (out,) = yaml.safe_load(text)["outs"]
         content, path = out["md5"], out["path"]
-    except (ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"{document} cannot be read", command=f"git checkout -- {document}") from error
-    plain = isinstance(path, str) and path and not {"..", "", "."} & {*path.split("/")}
-    if not plain or not isinstance(content, str) or not HASH.fullmatch(content):
+    if not legal.PATH.test(path) or not legal.DIRECTORY.test(content):
         raise DataError(f"{document} does not pin a folder beside it", command=f"git checkout -- {document}")
     return Pin(document, (Path(document).parent / path).as_posix(), content)

@@ -1,26 +1,27 @@
 """Restore the data that a plan names, by content hash."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.contract import atomic, identity
+from harness.contract import atomic, identity, legal
 from harness.contract.errors import DataError, HarnessError, NotReady
 from harness.contract.plan import DatasetId
 from harness.contract.source import Source
-from harness.data import obtain, pins
+from harness.data import obtain, pins, turn
 from harness.data.dvc import NotThere, Project
 from harness.data.obtain import Obtained
 from harness.provenance import repository
-from harness.runs import locks
+from harness.runs import removal
 from harness.runs.stored import StoredRun
 from harness.settings.schema import Data
 
 
 def restore_data(
-    root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None]
+    root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None], fetch: bool = True
 ) -> Obtained:
     """The data set that the plan names: in its place, the bundled sample, or any version that DVC's cache or remote has.
+
+    Without `fetch`, the remote is not asked for an earlier version.
 
     Raises:
         NotReady: none of them holds it.
@@ -38,7 +39,7 @@ def restore_data(
     except HarnessError as error:
         why = error.what
     try:
-        folder = version(root, settings.pin, wanted.hash, say)
+        folder = version(root, settings.pin, wanted.hash, say, fetch)
     except HarnessError as error:
         seen = f"last seen by {run.run_id}{_pinning(root, settings.pin, wanted)}"
         what = f"its data {wanted.name} {wanted.hash} is gone: {why}; {error.what}; {seen}"
@@ -50,24 +51,26 @@ def restore_data(
     return Obtained(folder, wanted, "DVC", ())
 
 
-def version(root: Path, document: str | None, content: str, say: Callable[[str], None]) -> Path:
-    """A folder with the version of the data that has this directory hash, out of DVC's cache or remote.
+def version(root: Path, document: str | None, content: str, say: Callable[[str], None], fetch: bool) -> Path:
+    """A folder with the version of the data that has this directory hash, out of DVC's cache.
 
-    The data in its place stays.
+    The data in its place stays. `fetch` allows to ask DVC's remote for what the cache lacks.
 
     Raises:
-        NotReady: neither has it, or the folder cannot be written.
+        NotReady: there is no such version, or the folder cannot be written.
         DataError: no data is pinned.
     """
+    if not legal.DIRECTORY.test(content):
+        raise NotReady(f"{content[:100]!r} is no version of the data", legal=legal.DIRECTORY.legal)
     root, document = root.resolve(), pins.named(document)
-    folder, project = root / obtain.CACHE / "versions" / content, Project(root, document, content, say)
+    versions = root / obtain.CACHE / "versions"
+    folder, project = versions / content, Project(root, document, content, say)
     try:
-        (root / obtain.CACHE).mkdir(exist_ok=True)
-        with locks.in_turn(root / obtain.CACHE / "fetch.lock"):
+        with turn.taken(versions.parent):
             if not _holds(folder, content):  # links into a cache that may have lost some since
-                shutil.rmtree(folder, ignore_errors=True)
+                removal.remove(folder, versions)
                 with atomic.folder(folder) as temporary:
-                    project.link(temporary)
+                    project.link(temporary, fetch)
     except NotThere as reason:
         raise NotReady(f"DVC's cache does not have {content}: {reason}", command="dvc fetch --all-commits") from reason
     except OSError as error:

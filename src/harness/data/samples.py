@@ -1,15 +1,12 @@
 """The samples that programs make themselves: written where they are missing, checked where they are there."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from harness.contract import identity
-from harness.contract.errors import DataError, NotReady
+from harness.contract.errors import DataError
 from harness.contract.plan import DatasetId
 from harness.contract.source import Sample, Source
-from harness.runs import locks
 
 
 def only(source: Source) -> Sample:
@@ -32,15 +29,3 @@ def write(folder: Path, source: Sample) -> DatasetId:
     if dataset.hash != source.hash:
         dataset = source.write(folder)
     return replace(dataset, sample=not source.real)
-
-
-@contextmanager
-def in_turn(cache: Path) -> Iterator[None]:
-    """One process at a time; what the file system refuses meanwhile is the user's to mend."""
-    try:
-        cache.mkdir(exist_ok=True)
-        with locks.in_turn(cache / "fetch.lock"):
-            yield
-    except OSError as error:
-        what = f"{error.filename or cache.parent}: {error.strerror or error}"
-        raise NotReady(what, command="python src/fetch.py once that is mended") from error

@@ -6,19 +6,17 @@ reach the verdict, and anyone can check it, when the baseline itself is gone.
 
 import dataclasses
 import difflib
-import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.contract import atomic, bundle, metrics
 from harness.contract.errors import NotReady
 from harness.contract.record import RunRecord
-from harness.contract.serial import dumps, from_json
+from harness.contract.serial import LARGEST, dumps, from_json, parse
 from harness.evidence import verdict
 from harness.evidence.band import Band, estimate
 from harness.evidence.verdict import Verdict
-from harness.runs import run_folder, schema1, stored
+from harness.runs import reading, run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
@@ -35,12 +33,12 @@ def keep(run: RunFolder, baseline: StoredRun, files: Mapping[str, bytes] | None)
             copy.plan.write_text(run_folder.plan_text(baseline.plan))
             if baseline.record:
                 copy.record.write_text(dumps(baseline.record))
-            if baseline.folder.metrics.exists():
-                shutil.copyfile(baseline.folder.metrics, copy.metrics)
+            if baseline.epochs:
+                copy.metrics.write_bytes(reading.content(baseline.folder.metrics, metrics.LARGEST))
             if files is not None:
                 bundle.write(files, copy.code)
-    except OSError as error:
-        raise NotReady(f"{run.baseline} cannot be written: {error.strerror}", command="df -h .") from error
+    except (OSError, ValueError) as error:
+        raise NotReady(f"{run.baseline} cannot be written: {error}", command="df -h .") from error
 
 
 def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
@@ -65,7 +63,7 @@ def read_verdict(run: RunFolder) -> Verdict:
     Raises:
         OSError, ValueError: there is none, or it cannot be read by this version.
     """
-    return from_json(Verdict, schema1.upgrade_verdict(json.loads(run.verdict.read_text())))
+    return from_json(Verdict, schema1.upgrade_verdict(parse(reading.content(run.verdict, LARGEST))))
 
 
 def band(runs: Path, run: StoredRun) -> Band:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contract import bundle, serial
+from harness.contract import bundle, legal, serial
 from harness.evidence import quantity
 from harness.evidence.band import Band
+from harness.runs import reading
 from harness.runs.stored import StoredRun
 
 UNKNOWN = "unknown"
@@ -45,15 +46,15 @@ def code(old: StoredRun, new: StoredRun) -> list[str]:
     if old.plan.experiment.code == new.plan.experiment.code:
         return []
     try:
-        before, after = bundle.received(old.folder.code), bundle.received(new.folder.code)
-    except OSError:
+        before, after = reading.code(old.folder.code), reading.code(new.folder.code)
+    except (OSError, ValueError):
         hashes = (old.plan.experiment.code[:12], new.plan.experiment.code[:12])
         return [f"sha256 {hashes[0]} -> {hashes[1]}; one of the two runs kept no copy"]
     lines: list[str] = []
     for name in sorted({*before, *after} - {bundle.LOCK}):
         was, now = (files.get(name, b"").decode(errors="replace").splitlines() for files in (before, after))
         lines += difflib.unified_diff(was, now, f"{old.run_id}/{name}", f"{new.run_id}/{name}", lineterm="")
-    return lines
+    return [legal.spelled(line) for line in lines]
 
 
 def better(runs: Sequence[StoredRun], band: Band) -> str | None:
@@ -109,8 +110,8 @@ def _flat(environment: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
 def _pins(run: StoredRun) -> dict[str, str]:
     """The libraries of the run's lock."""
     try:
-        text = (run.folder.code / bundle.LOCK).read_text()
-    except OSError:
+        text = reading.content(run.folder.code / bundle.LOCK, reading.LARGEST_CODE).decode()
+    except (OSError, ValueError):
         return {}
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 

@@ -31,7 +31,7 @@ def draw(run: RunFolder, record: RunRecord, data: Path) -> None:
     A run that failed before its first epoch gets no plot. One whose program is not there any more, or cannot draw, gets
     the learning curve alone, and a line says so.
     """
-    with contextlib.suppress(OSError, ValueError):  # a file that did not arrive whole: the record says so
+    with contextlib.suppress(OSError, ValueError, TypeError):  # a file that did not arrive whole: the record says so
         if epochs := metrics.epochs(run.metrics):
             _learning_curve(epochs, record.description.metrics, run.curve)
     if record.results is None:
@@ -43,7 +43,8 @@ def draw(run: RunFolder, record: RunRecord, data: Path) -> None:
     except HarnessError as error:
         say(f"plots     the learning curve alone: {error.what}")
     except Exception as error:  # a finished run is not lost for want of a plot
-        traceback.print_exc()
+        with contextlib.suppress(OSError), run.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            traceback.print_exc(file=log)
         say(f"plots     not all of them: {name} raised {type(error).__name__}: {error}")
 
 

@@ -1,17 +1,21 @@
 """What is said of a run before it starts and after it has ended."""
 
 import json
+from collections.abc import Iterator
 
 from harness.console import duration, say
 from harness.contract import program
 from harness.contract.errors import HarnessError
-from harness.contract.plan import DatasetId, Experiment, Git, RunPlan
+from harness.contract.plan import DatasetId, Experiment, RunPlan
 from harness.contract.record import RunRecord
 from harness.evidence import quantity
 from harness.evidence.verdict import DIFFERENT, Verdict
+from harness.provenance.repository import commit_in_words
 from harness.runs.run_folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
+
+SHOWN = 3  # files, or unknown things, that are named at most
 
 
 def announce(plan: RunPlan, run: RunFolder) -> None:
@@ -21,10 +25,23 @@ def announce(plan: RunPlan, run: RunFolder) -> None:
         say(_warning(experiment))
     say(f"dataset   {experiment.dataset.name} {experiment.dataset.hash}")
     say(f"program   {experiment.program}: {plan.description.about}")
-    say(f"code      {_commit(plan.provenance.git)}")
+    say(f"code      {commit_in_words(plan.provenance.git)}")
+    for line in _left_out(plan):
+        say(line)
     threads = f"{placement.threads} thread{'' if placement.threads == 1 else 's'}"
     say(f"target    {placement.runner} ({placement.reason}), {threads}")
     say(f"run       {run.path}")
+
+
+def _left_out(plan: RunPlan) -> Iterator[str]:
+    """What the run's commit and patch do not hold, a line for each kind."""
+    provenance = plan.provenance
+    if provenance.withheld:
+        shown = ", ".join(provenance.withheld[:SHOWN])
+        more = len(provenance.withheld) - SHOWN
+        yield f"left out  not in the patch: {shown}{f', and {more} more' if more > 0 else ''}"
+    for line in provenance.unknown[:SHOWN]:
+        yield f"unknown   {line}"
 
 
 def outcome(code: int) -> str:
@@ -50,7 +67,7 @@ def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> 
         say(f"weights   {record.weights}")
     say(f"dataset   {_dataset(record.experiment.dataset)}")
     say(f"experiment {record.experiment_id}")
-    say(f"commit    {_commit(record.provenance.git)}")
+    say(f"commit    {commit_in_words(record.provenance.git)}")
     say(f"comet     {comet}")
     say(f"run       {run.path} ({duration(seconds).removeprefix('about ')})")
     if record.experiment.dataset.sample:
@@ -107,12 +124,6 @@ def _warning(experiment: Experiment) -> str:
     return (
         sample.warning if sample else f"SAMPLE DATA: the bundled {experiment.dataset.name} stood in for the real data"
     )
-
-
-def _commit(git: Git | None) -> str:
-    if git is None:
-        return "unknown (not a git repository)"
-    return f"{git.commit[:12]} on {git.branch or 'no branch'}{', with uncommitted changes' if git.dirty else ''}"
 
 
 def _also_in_s3(run: RunFolder) -> str:

@@ -1,11 +1,15 @@
 """Collect a run's outputs from the job folder, verify their digests, write the final record."""
 
+import contextlib
 import dataclasses
+import errno
+import os
 import shutil
 from pathlib import Path
 
 from harness.contract import atomic
 from harness.contract import record as records
+from harness.contract.errors import RunFailed
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.contract.serial import dumps
@@ -19,20 +23,46 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
 
     The worker's own record is completed with its exit code. Where there is none, where the worker died after it was
     written, or where a file is not the one that it names, the record says failed and why.
+
+    Raises:
+        RunFailed: the run folder is gone, or closed to this program.
     """
+    try:
+        final = _completed(run, planned, ended)
+        _write(run, dumps(final))
+    except OSError as error:
+        gone = "" if run.plan.exists() else ": it was moved or removed while the run went on"
+        what = f"{run.path} has no record{gone} ({error.strerror or error})"
+        raise RunFailed(what, command=f"ls {run.path.parent}") from error
+    shutil.rmtree(run.job, ignore_errors=True)
+    return final
+
+
+def _write(run: RunFolder, text: str) -> None:
+    """Write record.json; on a full disk into the blocks that were held back for it, where nobody else can take them."""
+    try:
+        atomic.write(run.record, text)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        with run.reserve.open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
+            os.fsync(file.fileno())
+        run.reserve.replace(run.record)
     run.reserve.unlink(missing_ok=True)
-    failure = ended.output / "failure"
-    reason = ended.reason or (failure.read_text().strip() if failure.exists() else None)
+
+
+def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
+    """The final record; what it names has been moved to its place in the run folder."""
+    reason = ended.reason or _failure(ended.output / "failure")
     worker = _worker_record(ended.output / "data" / "record.json", planned)
     written = (run.metrics.name, run.predictions.name)
     for path in (ended.model / planned.description.model, *(ended.output / "data" / name for name in written)):
-        if path.exists():
-            shutil.move(path, run.path / path.name)
-    inside = ended.output / "data" / "comet" / "state.json"
-    if inside.exists() and run.comet.exists():
-        shutil.move(inside, run.comet / "inside.json")
+        _move(path, run.path / path.name)
+    _move(ended.output / "data" / "comet" / "state.json", run.comet / "inside.json")
     if worker is None:
-        reason = reason or f"the worker exited with {ended.exit_code} and left no record"
+        reason = reason or ended.last_words or f"the worker exited with {ended.exit_code} and left no record"
     elif worker.status == "completed":
         altered = [name for name, digest in worker.artifacts.items() if not _intact(run.path / name, digest)]
         reason = f"{', '.join(altered)} did not arrive as written" if altered else reason
@@ -41,10 +71,21 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
         reason = reason or worker.reason
     bad = "pruned" if ended.pruned else "failed"
     status = {"status": bad, "reason": reason} if reason else {"status": "completed", "reason": None}
-    final = dataclasses.replace(worker or records.of(planned), **status, exit_code=ended.exit_code, bill=ended.bill)
-    atomic.write(run.record, dumps(final))
-    shutil.rmtree(run.job, ignore_errors=True)
-    return final
+    return dataclasses.replace(worker or records.of(planned), **status, exit_code=ended.exit_code, bill=ended.bill)
+
+
+def _failure(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip() or None
+    except OSError:
+        return None
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file that is there; of one that cannot be moved the record says that it did not arrive."""
+    with contextlib.suppress(OSError):
+        if path.exists():
+            shutil.move(path, target)
 
 
 def _worker_record(path: Path, planned: RunPlan) -> RunRecord | None:
@@ -57,4 +98,6 @@ def _worker_record(path: Path, planned: RunPlan) -> RunRecord | None:
 
 
 def _intact(path: Path, digest: str) -> bool:
-    return path.exists() and atomic.sha256(path) == digest
+    with contextlib.suppress(OSError):
+        return atomic.sha256(path) == digest
+    return False

@@ -4,28 +4,30 @@ import contextlib
 import queue
 import select
 import signal
-import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.contract.errors import HarnessError
 from harness.launch.listener import CLOUD
 from harness.launch.runner import Ended, Runner, StopEarly
+from harness.launch.signals import SIGNALS, hearing
 from harness.runs.run_folder import RunFolder
 
 QUESTION = "Stop the job (s), detach (d: it continues, and costs), or go on watching it (g)? A second Ctrl-C stops. "
-SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
-def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str], None]) -> Ended:
+def follow(
+    runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str], None], earlier: Sequence[str] = ()
+) -> Ended:
     """Run the worker to its end and hand each of its lines on.
 
     Ctrl-C, SIGTERM or SIGHUP stops it in order: SIGTERM, then SIGKILL after the runner's grace or on a second signal.
     A worker that had completed by then has completed. One that outlives this program goes on where the terminal is
     closed (SIGHUP), and Ctrl-C at a terminal asks first. If `listen` raises StopEarly, the worker is stopped in order.
+    Signals that came `earlier` count as if they came as soon as the worker has started.
     """
     # Signals only leave a note, so that none can break off the reading or the clearing up; a thread acts on the notes.
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -46,6 +48,8 @@ def follow(runner: Runner, run: RunFolder, dataset: Path, listen: Callable[[str]
             child = runner.start(run, dataset)
         except (OSError, HarnessError) as error:
             return replace(runner.finish(), reason=f"the worker could not start: {error}")
+        if earlier and not received:
+            note(earlier[0])
         obey = threading.Thread(target=_obey, args=(notes, runner, tell), daemon=True)
         obey.start()
         try:
@@ -117,34 +121,3 @@ def answer(wanted: str, notes: "queue.SimpleQueue[str | None]") -> str:
             if (letter := typed.strip().lower()[:1]) in ("s", "d", "g"):
                 return letter
             print(QUESTION, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def hearing(heard: Callable[[str], None]) -> Iterator[None]:
-    """Take the signals that ask for an end: `heard` is told each one's name, in a thread of its own.
-
-    One that is ignored (nohup, a background job) stays so. Python runs a handler only between two steps of the main
-    thread, which may just have begun to wait for the worker's next line; its wakeup socket hears of a signal at once.
-    """
-    ear, mouth = socket.socketpair()
-    mouth.setblocking(False)
-
-    def listen() -> None:
-        while number := ear.recv(1):
-            if number[0] in SIGNALS:
-                heard(SIGNALS[signal.Signals(number[0])])
-
-    listening = threading.Thread(target=listen, daemon=True)
-    listening.start()
-    before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    previous = [(number, signal.signal(number, lambda *_: None)) for number in taken]
-    try:
-        yield
-    finally:
-        for number, restored in previous:
-            signal.signal(number, restored)
-        signal.set_wakeup_fd(before)
-        mouth.close()
-        listening.join()
-        ear.close()

@@ -1,13 +1,15 @@
 """Take a worker's lines: write log.txt, move the progress bar, hand each epoch on."""
 
+import contextlib
 import re
 import sys
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from harness.console import duration, say
+from harness.console import duration, printable, say
 
 PAIR = re.compile(r"(\w+)=(\S+)")
 # What native libraries and Docker Compose say of themselves: in log.txt, not on the terminal.
@@ -17,6 +19,7 @@ NATIVE = re.compile(
 )
 RATE = "_per_second"  # how the name of a speed ends
 WORKER = "worker "  # how the worker's first line begins
+FAILED = "failed: "  # how the worker names the reason of its end
 CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
 BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
 PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
@@ -36,10 +39,17 @@ def parse(line: str) -> dict[str, float]:
 
 
 class Listener:
-    """Takes the worker's lines: writes log.txt, moves the bar, hands each epoch's numbers on."""
+    """Takes the worker's lines: writes log.txt, moves the bar, hands each epoch's numbers on.
+
+    A log that cannot be written (a full disk, a folder that is gone) ends nothing: the record says what the worker met.
+    `failure` is the reason that the worker named last, which it may not have been able to write down either.
+    """
 
     def __init__(self, log: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
-        self._log = log.open("a", encoding="utf-8")
+        self.failure: str | None = None
+        self._log: FileIO | None = None
+        with contextlib.suppress(OSError):
+            self._log = FileIO(log, "a")  # unbuffered: what could not be written is not held back until the end
         self._on_epoch = on_epoch
         self._bar: Any = None
         self._next = 0.0  # when progress is next told in a log
@@ -51,6 +61,8 @@ class Listener:
         progress = line.startswith("progress ")
         if not progress:
             self._write(line)
+        if line.startswith(FAILED):
+            self.failure = line.removeprefix(FAILED)
         if "step" in values and "steps" in values:
             self._advance(values)
         self._live = (self._live or line.startswith(WORKER)) and not BEGINNING.match(line)
@@ -63,21 +75,24 @@ class Listener:
 
     def close(self) -> None:
         """End bar and log."""
-        if self._bar is not None:
-            self._bar.close()
-        self._log.close()
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                self._bar.close()
+        with contextlib.suppress(OSError):
+            if self._log is not None:
+                self._log.close()
 
     def _write(self, line: str) -> None:
-        try:
-            print(line, file=self._log, flush=True)
-        except OSError:  # a full disk must not end the watch; the record will say what the worker met
-            return
+        with contextlib.suppress(OSError):
+            if self._log is not None:
+                self._log.write(f"{line}\n".encode(errors="backslashreplace"))
 
     def _show(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stdout)
-        else:
+        if self._bar is None:
             say(line)
+            return
+        with contextlib.suppress(OSError):
+            self._bar.write(printable(line), file=sys.stdout)
 
     def _advance(self, values: dict[str, float]) -> None:
         step, steps = int(values["step"]), int(values["steps"])
@@ -86,15 +101,17 @@ class Listener:
         epoch = f"epoch {values['epoch']:.0f} of {values['epochs']:.0f}"
         left = f"{speed}, {duration(values['seconds_left'])} left"
         if sys.stderr.isatty():
-            if self._bar is None:
-                from tqdm import tqdm
-
-                form = (
-                    "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}"  # not its own guess of what is left
-                )
-                self._bar = tqdm(total=steps, initial=step, dynamic_ncols=True, bar_format=form)
-            self._bar.set_postfix_str(f"{epoch}, {left}", refresh=False)
-            self._bar.update(step - self._bar.n)
+            with contextlib.suppress(OSError):
+                self._draw(step, steps, f"{epoch}, {left}")
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + PLAIN_SECONDS
             say(f"training  {epoch}, step {step} of {steps}, {left}")
+
+    def _draw(self, step: int, steps: int, text: str) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            form = "{percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}{postfix}"  # not its own guess of what is left
+            self._bar = tqdm(total=steps, initial=step, dynamic_ncols=True, bar_format=form)
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(step - self._bar.n)

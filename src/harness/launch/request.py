@@ -132,6 +132,6 @@ def tags(planned: RunPlan) -> list[dict[str, str]]:
         "harness:experiment": planned.experiment_id,
         "harness:program": planned.experiment.program,
         "harness:about": re.sub(r"[^a-zA-Z0-9_.:/=+@ -]", "-", planned.description.about)[:256],
-        "harness:commit": (git.commit + ("+dirty" if git.dirty else "")) if git else "unknown",
+        "harness:commit": git.commit + {True: "+dirty", False: "", None: "+unknown"}[git.dirty] if git else "unknown",
     }
     return [{"key": key, "value": value} for key, value in values.items()]

@@ -16,7 +16,8 @@ class Ended:
     """How the worker ended, and where its outputs lie. `reason` is what only the launcher knows; None: all is well.
 
     `bill` is SageMaker's. Where nothing ended, because the job goes on without this program, `detached` is true.
-    A worker that was stopped because whoever listens had heard enough was `pruned`.
+    A worker that was stopped because whoever listens had heard enough was `pruned`. `last_words` is the reason that it
+    printed, for where it could not leave one.
     """
 
     exit_code: int
@@ -26,6 +27,7 @@ class Ended:
     bill: Bill | None = None
     detached: bool = False
     pruned: bool = False
+    last_words: str | None = None
 
 
 class StopEarly(Exception):  # no error

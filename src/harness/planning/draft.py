@@ -13,7 +13,7 @@ from harness.evidence import proofs
 from harness.launch.runner import Runner
 from harness.planning import resume, targets
 from harness.planning.targets import Target
-from harness.provenance import repository
+from harness.provenance import rebuild, repository, scan
 from harness.provenance.credentials import redact
 from harness.provenance.repository import GitState
 from harness.runs import run_folder
@@ -77,13 +77,19 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
     now, runs, dry = datetime.now(UTC), ROOT / settings.runs_folder, settings.dry_run
     if not dry:
         run_folder.make_writable(runs)
+    refuse_secrets(settings)
     trained = program.load(settings.program)
     files, state = bundle.collect(ROOT, settings.program), repository.git_state(ROOT)
     if settings.resume:
         resume.refuse_settings(settings.resume, settings)
     name = unfinished or settings.resume
     earlier = resume.find(runs, name, bundle.lock_hash(files)) if name else None
-    training, files = (earlier.training, earlier.files) if earlier else (settings.training, files)
+    training = earlier.training if earlier else settings.training
+    if earlier:  # its code runs, so its state is the run's
+        files, state = earlier.files, earlier.state
+    else:
+        scan.refuse_files(files)
+        state = rebuild.checked(ROOT, settings.program, state, files)
     target = targets.choose(settings, state, say)
     source = trained.source()
     data = obtain.expected(ROOT, settings.data, source) if dry else obtain.obtain(ROOT, settings.data, source, say)
@@ -99,6 +105,21 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
     schema = earlier.plan.schema if earlier else plan.SCHEMA  # the code that will run it is of that time
     planned = assemble(experiment, description, target.placement, origin, now, schema)
     return Draft(planned, target, data, files, state.patch, earlier.run.checkpoints if earlier else None, runs)
+
+
+def refuse_secrets(settings: Config) -> None:
+    """Refuse a setting that holds a secret: settings are recorded, shown and sent.
+
+    Raises:
+        SettingError: names the setting, never its value.
+    """
+    for word in command_words()[1:]:
+        scan.refuse(word.partition("=")[0], word)
+    sections = {"": settings.training, "mode.": settings.mode, "data.": settings.data, "comet.": settings.comet}
+    values = {f"{prefix}{name}": value for prefix, section in sections.items() for name, value in vars(section).items()}
+    for name, value in {**values, "runs_folder": settings.runs_folder, "sweep": settings.sweep}.items():
+        if isinstance(value, str):
+            scan.refuse(name, value)
 
 
 def assemble(
@@ -120,6 +141,7 @@ def assemble(
         environment_lock=atomic.sha256(ROOT / "requirements.lock"),
         replays=origin.replays,
         sweep=origin.sweep,
+        unknown=state.unknown,
         promises=proofs.known(ROOT, experiment, placement.instance_count),
     )
     return plan.make(experiment, description, placement, provenance, now, schema)

@@ -43,6 +43,7 @@ def make(stored: StoredRun, here: set[str], settings: Config, say: Say) -> tuple
     settings = replace(settings, mode=_mode(planned.placement, settings.mode), training=training)
     if not settings.dry_run:
         run_folder.make_writable(runs)
+    draft.refuse_secrets(settings)
     trained = program.load(name)
     source = trained.source()
 
@@ -73,7 +74,7 @@ def _code(stored: StoredRun, here: set[str], say: Say) -> tuple[dict[str, bytes]
     else:
         files = restore.code(ROOT, stored, say)
         patch = stored.folder.patch.read_bytes() if stored.folder.patch.exists() else b""
-        state = GitState(planned.provenance.git, patch, planned.provenance.withheld)
+        state = GitState(planned.provenance.git, patch, planned.provenance.withheld, planned.provenance.unknown)
     if "lock=here" in here:
         files = {**files, bundle.LOCK: today[bundle.LOCK]}
     return files, original, state
@@ -90,7 +91,7 @@ def _original_code(stored: StoredRun) -> dict[str, bytes] | None:
 def _data(stored: StoredRun, here: set[str], settings: Config, source: Source, say: Say) -> Obtained:
     if "data=here" in here:
         return obtain.obtain(ROOT, settings.data, source, say)
-    return restore_data(ROOT, stored, settings.data, source, say)
+    return restore_data(ROOT, stored, settings.data, source, say, fetch=not settings.dry_run)
 
 
 def _target(stored: StoredRun, here: set[str], settings: Config, state: GitState, say: Say) -> Target:

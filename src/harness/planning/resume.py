@@ -8,6 +8,7 @@ from typing import Any
 from harness.contract import bundle, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
+from harness.provenance.repository import GitState
 from harness.runs.run_folder import RunFolder, named
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
@@ -27,6 +28,13 @@ class Earlier:
     def training(self) -> Any:
         """The settings that it trains with, checked when the plan was made."""
         return program.load(self.plan.experiment.program).settings(**self.plan.experiment.config)
+
+    @property
+    def state(self) -> GitState:
+        """Where its code came from, as its plan says."""
+        patch = self.run.patch.read_bytes() if self.run.patch.exists() else b""
+        provenance = self.plan.provenance
+        return GitState(provenance.git, patch, provenance.withheld, provenance.unknown)
 
     def check_data(self, found: DatasetId) -> None:
         """Refuse other data than the run trains on.

@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.report import rows
 from harness.report.table import Differences, build
-from harness.runs import stored
+from harness.runs import run_folder
+from harness.runs.run_folder import RunFolder
 from harness.settings import conf
 from harness.sharing import find
 
@@ -26,14 +27,21 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
     unreadable: list[str] = []
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
-        if not names or (path.is_dir() and not (path / "plan.json").exists() and any(path.glob("*/plan.json"))):
-            several, broken = stored.everything(path)
-            unreadable += broken
+        if not names or ("plan.json" not in _listed(path) and run_folder.ids(path)):
+            several = [rows.row_of_folder(RunFolder(path / each)) for each in run_folder.ids(path)]
         else:
             (scratch / str(number)).mkdir()
-            several = [find.find(runs, name, scratch / str(number))]
-        by_id |= {run.run_id: rows.row_of(run) for run in several}
+            several = [rows.row_of(find.find(runs, name, scratch / str(number)))]
+        unreadable += [each for each in several if isinstance(each, str)]
+        by_id |= {str(each.cells["run"]): each for each in several if not isinstance(each, str)}
     return build([by_id[run_id] for run_id in sorted(by_id)], unreadable, differences)
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:  # no folder, or no name of one
+        return []
 
 
 def differences(root: Path) -> Differences:

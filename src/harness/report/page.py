@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.contract import atomic
 from harness.contract.errors import NotReady
+from harness.runs import output
 
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
+PLACE = re.compile(r"\{\{([A-Z]+)\}\}")
 SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js")  # in the order in which they load
 
 
@@ -26,12 +27,8 @@ def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> 
         "PLOTLY": starting(get_plotlyjs()).replace("</script", "<\\/script"),
         "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
     }
-    html = _text("page.html")
-    for name, part in parts.items():
-        before, mark, after = html.partition(f"{{{{{name}}}}}")
-        assert mark, f"page.html has no place for {name}"
-        html = before + part + after
-    return html
+    # In one pass: what is put in is not looked through again, whatever a run's texts say.
+    return PLACE.sub(lambda match: parts[match[1]], _text("page.html"))
 
 
 def starting(plotly: str) -> str:
@@ -55,8 +52,7 @@ def write(target: Path, html: str) -> None:
         NotReady: it cannot be written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(target, html)
+        output.write(target, html)
     except OSError as error:
         raise NotReady(
             f"{target} cannot be written: {error.strerror}", command="python src/report.py output=PATH.html"

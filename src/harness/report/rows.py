@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.contract import legal
+from harness.contract.errors import HarnessError
 from harness.contract.metrics import Epoch, Metric
 from harness.contract.plan import Experiment
-from harness.contract.serial import to_json
+from harness.contract.serial import LARGEST, parse, to_json
 from harness.provenance.credentials import redact
+from harness.runs import reading, stored
+from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
 Value = str | float | bool | None
 Curves = dict[str, list[float | None]]  # numbers by column of metrics.csv, and "epoch"
+TEXT = 2000  # characters of a value at most
+SETTINGS = 500  # of one run
 SPLITS = ("test", "validation", "train")
 DRAWN = ("validation_", "train_")  # how the columns of metrics.csv begin that are curves
 
@@ -63,7 +69,7 @@ def row_of(run: StoredRun) -> Row:
         "dataset_hash": data.hash[:12],
         "sample": data.sample,
         "commit": git.commit[:12] if git else None,
-        "dirty": git.dirty if git else False,
+        "dirty": git.dirty if git else None,
         "replays": plan.provenance.replays,
         "verdict": verdict[1] if verdict else None,
         "resumed": plan.provenance.resumed,
@@ -74,16 +80,27 @@ def row_of(run: StoredRun) -> Row:
     own = {*front, *back, "replayed"}
     measured = {name if name not in own else f"measured.{name}": value for name, value in _measured(run).items()}
     own |= measured.keys()
-    config = {name if name not in own else f"config.{name}": value for name, value in plan.experiment.config.items()}
+    settings = list(plan.experiment.config.items())[:SETTINGS]
+    config = {_short(name if name not in own else f"config.{name}"): value for name, value in settings}
     return Row(
         plan.experiment.program,
         description.metrics,
-        front | measured | config | back,
+        {name: bounded(value) for name, value in (front | measured | config | back).items()},
         tuple(config),
         _curves(run.epochs),
         {"name": data.name, "hash": data.hash, "size": data.size, "sample": data.sample},
         verdict,
     )
+
+
+def row_of_folder(folder: RunFolder) -> Row | str:
+    """One run as a row; in words what is wrong with it where it cannot be one, whatever that is."""
+    try:
+        return row_of(stored.read(folder))
+    except HarnessError as error:
+        return error.what
+    except Exception as error:  # one damaged run hides none of the others
+        return f"{folder.path} cannot be read: {type(error).__name__}: {_short(str(error))}"
 
 
 def group(experiment: Experiment) -> str:
@@ -106,23 +123,45 @@ def _measured(run: StoredRun) -> dict[str, Value]:
 def _verdict(run: StoredRun) -> tuple[str, str] | None:
     """(baseline, verdict) of a replay."""
     try:
-        verdict = json.loads(run.folder.verdict.read_text())
-        return str(verdict["original"]), str(verdict["verdict"])
+        verdict = parse(reading.content(run.folder.verdict, LARGEST))
+        original, word = verdict["original"], verdict["verdict"]
+        return (original, word) if legal.RUN_ID.test(original) and legal.WORD.test(word) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _minutes(run: StoredRun) -> float | None:
     """Wall time of the training alone, as recorded, or the sum of the epochs so far."""
-    if run.record and "train" in run.record.seconds:
-        return round(run.record.seconds["train"] / 60, 4)
+    if run.record and (whole := _number(run.record.seconds.get("train"))) is not None:
+        return round(whole / 60, 4)
     seconds = [_number(epoch["seconds"]) for epoch in run.epochs if "seconds" in epoch]
     return round(sum(each or 0.0 for each in seconds) / 60, 4) if any(seconds) else None
 
 
 def _number(value: object) -> float | None:
-    """What JSON can say: a number that is infinite or not a number is unknown."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    """What JSON can say: a number that is infinite, too large or not a number is unknown."""
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def bounded(value: object) -> Value:
+    """A value of any run as one that a page can hold: texts are cut, and so are lists as texts."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return value if _number(value) is not None else None
+    return _short(value if isinstance(value, str) else repr(value)) if _simple(value) else "…"
+
+
+def _simple(value: object) -> bool:
+    """Whether a value is not too large to be shown in words."""
+    return isinstance(value, str) or (isinstance(value, list | tuple | dict) and len(value) <= TEXT)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
 
 
 def _curves(epochs: Sequence[Epoch]) -> Curves:

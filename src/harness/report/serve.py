@@ -4,15 +4,16 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from harness.contract.errors import NotReady, SettingError
-from harness.report import page
-from harness.report.rows import Row, row_of
+from harness.contract.errors import SettingError
+from harness.report import page, rows
+from harness.report.connections import Bounded
+from harness.report.rows import Row
 from harness.report.table import Differences, build
-from harness.runs import stored
+from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 
 LOOPBACK = "127.0.0.1"
@@ -32,7 +33,7 @@ class Source:
         """As `table.build`."""
         with self._lock:
             known = {}
-            for path in sorted(each.parent for each in self.runs.glob("*/plan.json")):
+            for path in (self.runs / name for name in run_folder.ids(self.runs)):
                 stamps = tuple(_stamp(path / name) for name in WATCHED)
                 before = self._known.get(path)
                 known[path] = before if before and before[0] == stamps else (stamps, _read(path))
@@ -54,10 +55,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _read(path: Path) -> Row | str:
-    try:
-        return row_of(stored.read(RunFolder(path)))
-    except NotReady as error:
-        return error.what
+    return rows.row_of_folder(RunFolder(path))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -65,8 +63,18 @@ class Handler(BaseHTTPRequestHandler):
 
     source: Source
     hosts: tuple[str, ...]
+    timeout = 10.0  # seconds between two bytes
 
     def do_GET(self) -> None:
+        """Answer; what goes wrong here is this answer's alone."""
+        try:
+            self._respond()
+        except (ConnectionError, TimeoutError):  # the reader has left, or does not read
+            self.close_connection = True
+        except Exception as error:
+            self._answer(500, "text/plain", f"the runs cannot be read now: {type(error).__name__}\n".encode())
+
+    def _respond(self) -> None:
         if self.headers.get("Host") not in self.hosts:  # a page of elsewhere whose name now leads here
             self._answer(403, "text/plain", b"this report answers to 127.0.0.1 alone\n")
         elif self.path == "/":
@@ -90,19 +98,18 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Frame-Options", "DENY")  # a page's own policy cannot say that
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         if tag:
             self.send_header("ETag", tag)
         self.end_headers()
-        try:
-            self.wfile.write(body)
-        except (BrokenPipeError, ConnectionResetError):  # the reader has left
-            return
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the terminal is for what a person must know."""
 
 
-def server(runs: Path, port: int, differences: Differences | None = None) -> ThreadingHTTPServer:
+def server(runs: Path, port: int, differences: Differences | None = None) -> Bounded:
     """A server that is bound and waits for `serve_forever`; port 0 takes any that is free.
 
     Raises:
@@ -110,13 +117,12 @@ def server(runs: Path, port: int, differences: Differences | None = None) -> Thr
     """
     handler = type("Bound", (Handler,), {"source": Source(runs, differences), "hosts": ()})
     try:
-        bound = ThreadingHTTPServer((LOOPBACK, port), handler)
+        bound = Bounded((LOOPBACK, port), handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingError(
             f"port={port}: {reason}", legal="a free port, or 0 for any", command="python src/report.py serve port=0"
         ) from error
-    bound.daemon_threads = True
     handler.hosts = (f"{LOOPBACK}:{bound.server_port}", f"localhost:{bound.server_port}")  # type: ignore[attr-defined]
     return bound
 

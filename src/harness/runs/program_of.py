@@ -1,12 +1,18 @@
 """Which program a named run trained, as far as that can be told quickly: settings are composed for that program."""
 
 import contextlib
-import json
+import lzma
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
 
-from harness.runs import schema1
+from harness.contract import legal
+from harness.contract.serial import LARGEST, parse
+from harness.runs import reading, run_folder, schema1
+
+# What a ZIP file that is damaged or made to harm can raise; RuntimeError: encrypted, nested, or of an unknown method.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, *DAMAGED)
 
 
 def program_of(runs: Path, name: str) -> str | None:
@@ -14,20 +20,24 @@ def program_of(runs: Path, name: str) -> str | None:
 
     Whatever is wrong with the name is for whoever opens the run to say.
     """
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile):
-        program = schema1.upgrade_plan(_plan(runs, name))["experiment"]["program"]
-        return program if isinstance(program, str) else None
+    with contextlib.suppress(*UNREADABLE):
+        raw = schema1.upgrade_plan(parse(_plan(runs, name)))
+        program = raw["experiment"]["program"]
+        return program if legal.PROGRAM.test(program) else None
     return None
 
 
-def _plan(runs: Path, name: str) -> Any:
+def _plan(runs: Path, name: str) -> bytes:
     path = Path(name)
     if path.is_file() and path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("plan.json"))
+            if archive.getinfo("plan.json").file_size > LARGEST:
+                raise ValueError("too large")
+            return archive.read("plan.json")
     if path.is_file():
-        return json.loads(path.read_text())
-    if not (path / "plan.json").exists():
-        pattern = "*" if name == "last" else f"{name}*"
-        path = sorted(runs.glob(f"{pattern}/plan.json"))[-1].parent
-    return json.loads((path / "plan.json").read_text())
+        return reading.content(path, LARGEST)
+    if not name or not (path / "plan.json").exists():
+        known = run_folder.ids(runs)
+        last = run_folder.last(runs) if name == "last" else None
+        path = runs / (last or [each for each in known if name and each.startswith(name)][-1])
+    return reading.content(path / "plan.json", LARGEST)

@@ -1,18 +1,19 @@
 """The folder of a run and every name in it; the one door through which plans and records are read and written."""
 
-import json
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.contract import atomic, bundle
+from harness.contract import atomic, bundle, legal
 from harness.contract.errors import NotReady
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
-from harness.contract.serial import dumps, from_json
-from harness.runs import schema1
+from harness.contract.serial import LARGEST, dumps, from_json, parse
+from harness.runs import consistent, reading, schema1
 
 RESERVE = 2**18  # bytes: more than a record and the end of a log take
 
@@ -113,16 +114,19 @@ def read_plan(path: Path) -> RunPlan:
     Raises:
         OSError, ValueError: it cannot be read by this version.
     """
-    return from_json(RunPlan, schema1.upgrade_plan(json.loads(path.read_text())))
+    return from_json(RunPlan, schema1.upgrade_plan(parse(reading.content(path, LARGEST))))
 
 
 def read_record(path: Path) -> RunRecord:
     """A record of any schema.
 
     Raises:
-        OSError, ValueError: it cannot be read by this version.
+        OSError, ValueError: it cannot be read by this version, or contradicts itself.
     """
-    return from_json(RunRecord, schema1.upgrade_record(json.loads(path.read_text())))
+    record = from_json(RunRecord, schema1.upgrade_record(parse(reading.content(path, LARGEST))))
+    if reason := consistent.contradiction(record):
+        raise ValueError(f"its record contradicts itself: {reason}")
+    return record
 
 
 def plan_text(plan: RunPlan) -> str:
@@ -146,16 +150,42 @@ def make_writable(runs: Path) -> None:
         raise NotReady(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
 
 
+def ids(runs: Path) -> list[str]:
+    """The names of the run folders in `runs`, sorted: not of what a killed program left under a temporary name."""
+    try:
+        names = [path.name for path in runs.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(name for name in names if os.path.lexists(runs / name / "plan.json"))
+
+
+def last(runs: Path) -> str | None:
+    """The run that was made last: by the time in its name, unless that is yet to come, and then by its plan's."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+    def made(name: str) -> tuple[str, int, str]:
+        second = name.partition("-")[0]
+        try:
+            written = (runs / name / "plan.json").lstat().st_mtime_ns
+        except OSError:  # it was removed meanwhile
+            written = 0
+        return second if second <= now else "", written, name
+
+    return max(ids(runs), key=made, default=None)
+
+
 def named(runs: Path, name: str) -> RunFolder:
     """The run of that id in `runs`, or in that folder.
 
     Raises:
         NotReady: there is none.
     """
-    for path in (runs / name, Path(name)):
-        if (path / "plan.json").exists():
-            return RunFolder(path)
-    raise NotReady(f"{name}: there is no such run", legal="a run's folder or id", command=f"ls {runs}")
+    for path in (runs / name, Path(name)) if name else ():
+        with contextlib.suppress(OSError):  # a name that is too long
+            if (path / "plan.json").exists():
+                return RunFolder(path)
+    what = f"{legal.spelled(name[:100])!r}: there is no such run"
+    raise NotReady(what, legal="a run's folder or id", command=f"ls {runs}")
 
 
 def stage(

@@ -1,13 +1,15 @@
 """The runs of a folder, read back: finished, failed or running. Standard library only."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contract import legal, metrics
 from harness.contract.errors import NotReady
-from harness.contract.metrics import Epoch, epochs
+from harness.contract.metrics import Epoch
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
-from harness.runs import run_folder
+from harness.runs import reading, run_folder
 from harness.runs.run_folder import RunFolder
 
 RUNNING = "running"  # the status of a run without a record: it is running, or its program was killed
@@ -44,18 +46,23 @@ def read(run: RunFolder) -> StoredRun:
         NotReady: its files cannot be read by this version.
     """
     try:
-        record = run_folder.read_record(run.record) if run.record.exists() else None
-        return StoredRun(run, run.planned(), record, epochs(run.metrics))
+        record = run_folder.read_record(run.record) if os.path.lexists(run.record) else None
+        return StoredRun(run, run.planned(), record, _epochs(run.metrics))
     except (OSError, ValueError) as error:
-        raise NotReady(f"{run.path} cannot be read by this version: {error}", legal="a run's folder") from error
+        what = f"{legal.spelled(str(run.path))} cannot be read by this version: {legal.spelled(str(error))}"
+        raise NotReady(what, legal="a run's folder") from error
+
+
+def _epochs(path: Path) -> tuple[Epoch, ...]:
+    return metrics.parse(reading.content(path, metrics.LARGEST)) if os.path.lexists(path) else ()
 
 
 def everything(runs: Path) -> tuple[list[StoredRun], list[str]]:
     """All runs of a folder, oldest first, and a line for each one that cannot be read."""
     readable, unreadable = [], []
-    for path in sorted(runs.glob("*/plan.json")):
+    for name in run_folder.ids(runs):
         try:
-            readable.append(read(RunFolder(path.parent)))
+            readable.append(read(RunFolder(runs / name)))
         except NotReady as error:
             unreadable.append(error.what)
     return readable, unreadable
@@ -67,14 +74,12 @@ def named(runs: Path, name: str) -> StoredRun:
     Raises:
         NotReady: there is none, or it is not the only one.
     """
-    if name == "last":
-        paths = sorted(runs.glob("*/plan.json"))[-1:]
-    else:
-        paths = [] if "/" in name else sorted(runs.glob(f"{name}*/plan.json"))
-    exact = [path for path in paths if path.parent.name == name]
-    if len(exact or paths) == 1:
-        return read(RunFolder((exact or paths)[0].parent))
-    if len(paths) > 1:
-        names = ", ".join(path.parent.name for path in paths[:3])
-        raise NotReady(f"{name} could be {len(paths)} runs: {names}", legal="an id that is the only one")
+    known = run_folder.ids(runs)
+    if name == "last" and (newest := run_folder.last(runs)):
+        name = newest
+    fits = [each for each in known if name and each.startswith(name)]
+    if name in fits or len(fits) == 1:
+        return read(RunFolder(runs / (name if name in fits else fits[0])))
+    if fits:
+        raise NotReady(f"{name} could be {len(fits)} runs: {', '.join(fits[:3])}", legal="an id that is the only one")
     return read(run_folder.named(runs, name))

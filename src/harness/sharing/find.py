@@ -3,15 +3,16 @@
 import contextlib
 import dataclasses
 import re
-import shutil
-import zipfile
 from pathlib import Path
 
+from harness.contract import legal
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import experiment_id
-from harness.runs import stored
+from harness.contract.serial import LARGEST
+from harness.runs import reading, run_folder, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
+from harness.sharing import crate
 from harness.tracking import tracker
 
 LEGAL = "a run's folder, id or Comet key, `last`, an exported archive, a Comet archive, a plan.json"
@@ -26,33 +27,51 @@ def find(runs: Path, name: str, scratch: Path) -> StoredRun:
         NotReady, SettingError: there is none, or it is not whole.
     """
     path = Path(name)
-    if path.is_file() and path.suffix == ".zip":
+    if not name or "\0" in name:
+        raise SettingError("an empty name takes no run", legal=LEGAL, command=f"ls {runs}")
+    if _is_there(path) and path.suffix == ".zip":
         from harness.sharing import run_archive
 
-        with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else contextlib.nullcontext() as archive:
-            ours = archive is not None and run_archive.METADATA in archive.namelist()
-        opened = run_archive.open_archive(path, scratch) if ours else run_archive.open_comet(path, scratch)
-        run = stored.read(opened)
-    elif path.is_file():
+        opened = run_archive.open_archive if _is_crate(path) else run_archive.open_comet
+        run = stored.read(opened(path, scratch))
+    elif _is_there(path):
         run = _by_plan(runs, path, scratch)
     elif re.fullmatch(r"[0-9a-f]{40}", name):
         run = _by_comet_key(runs, name, scratch)
-    elif (path / "plan.json").exists() or name == "last" or ("/" not in name and any(runs.glob(f"{name}*/plan.json"))):
+    elif _is_there(path / "plan.json") or name == "last" or any(each.startswith(name) for each in run_folder.ids(runs)):
         run = stored.named(runs, name)
     else:
-        raise SettingError(f"{name}: there is no such run", legal=LEGAL, command=f"ls {runs}")
+        what = f"{legal.spelled(name[:200])}: there is no such run"
+        raise SettingError(what, legal=LEGAL, command=f"ls {runs}")
     _refuse_edited(run)
     return run
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _is_crate(path: Path) -> bool:
+    """Whether an archive is one of ours; what is none at all is for its opener to say."""
+    from harness.sharing import unpack
+
+    with contextlib.suppress(*unpack.DAMAGED), unpack.opened(path) as archive:
+        return crate.METADATA in archive.names
+    return False
 
 
 def _by_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
     """The run of a plan.json, with the record of a run of its experiment where there is one."""
     folder = RunFolder(scratch)
-    shutil.copyfile(path, folder.plan)
     try:
+        folder.plan.write_bytes(reading.content(path.resolve(), LARGEST))
         plan = folder.planned()
     except (OSError, ValueError) as error:
-        raise SettingError(f"{path} is no plan that this version can read: {error}", legal=LEGAL) from error
+        what = f"{path} is no plan that this version can read: {legal.spelled(str(error))}"
+        raise SettingError(what, legal=LEGAL) from error
     same = [
         each for each in stored.everything(runs)[0] if each.record and each.plan.experiment_id == plan.experiment_id
     ]

@@ -7,22 +7,22 @@ sha256: what is read back is verified by it.
 
 import hashlib
 import io
-import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from harness.contract import atomic
+from harness.contract import legal
 from harness.contract.errors import NotReady
+from harness.contract.serial import parse
 from harness.provenance.credentials import redact, secrets
+from harness.runs import output, reading
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
-from harness.sharing import crate
+from harness.sharing import crate, unpack
 from harness.tracking.logged import CODE
 
 METADATA = crate.METADATA
-LARGEST = 2**28  # bytes of one file
+LARGEST_JSON = 2**24  # bytes of a description
 DATA = "data.dvc"  # the pin of the run's data, as DVC writes it
 FILES = ("plan.json", "record.json", "metrics.csv", "predictions.csv", "changes.patch", "log.txt", "verdict.json")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
@@ -37,14 +37,15 @@ def pack(run: StoredRun, root: Path, model: bool, license_: str) -> bytes:
     folder = run.folder
     if model and not run.model.exists():
         raise NotReady(f"{folder.path} has no model", legal="a completed run, or no model=true")
-    paths = [path for path in (folder.path / name for name in FILES) if path.is_file()]
-    paths += [path for path in folder.path.iterdir() if crate.is_plot(path.name)] + ([run.model] if model else [])
-    paths += [path for each in (folder.code, folder.baseline) for path in sorted(each.rglob("*")) if path.is_file()]
     try:
-        files = {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in paths}
+        names = sorted(path.name for path in folder.path.iterdir())
+        paths = [folder.path / name for name in names if name in FILES or crate.is_plot(name)]
+        paths += [run.model] if model else []
+        paths += [path for each in (folder.code, folder.baseline) for path in reading.below(each)]
+        files = {path.relative_to(folder.path).as_posix(): reading.content(path, unpack.LARGEST) for path in paths}
         lock = (root / "requirements.lock").read_bytes()
-    except OSError as error:
-        raise NotReady(f"{folder.path} cannot be exported: {error}") from error
+    except (OSError, ValueError) as error:
+        raise NotReady(f"{run.run_id} cannot be exported: {legal.spelled(str(error))}") from error
     files = {name: content for name, content in files.items() if "__pycache__" not in name}
     if "log.txt" in files:
         files["log.txt"] = redact(files["log.txt"].decode(errors="replace")).encode()
@@ -79,17 +80,16 @@ def open_archive(path: Path, scratch: Path) -> RunFolder:
         NotReady: it is damaged, altered, or not one of ours.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            described = json.loads(_read(archive, METADATA))
+        with unpack.opened(path) as archive:
+            described = parse(archive.read(METADATA, LARGEST_JSON))
             for name, sha256 in crate.files(described).items():
-                content = _read(archive, name)
+                content = archive.read(name)
                 if hashlib.sha256(content).hexdigest() != sha256:
-                    raise NotReady(f"{path}: {name} is not the file that {METADATA} describes")
-                _write_below(scratch, name, content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise NotReady(
-            f"{path} is damaged, or no archive of a run: {error}", command="python src/export.py RUN"
-        ) from error
+                    raise NotReady(f"{path}: {legal.spelled(name)} is not the file that {METADATA} describes")
+                unpack.write_below(scratch, name, content)
+    except unpack.DAMAGED as error:
+        what = f"{path} is damaged, or no archive of a run: {legal.spelled(str(error))}"
+        raise NotReady(what, command="python src/export.py RUN") from error
     return _with_plan(RunFolder(scratch), str(path))
 
 
@@ -100,17 +100,16 @@ def open_comet(path: Path, scratch: Path) -> RunFolder:
         NotReady: it is damaged, or of no run of this program.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            messages = [json.loads(line) for line in _read(archive, "messages.json").splitlines()]
-            stored = {PurePosixPath(name).name: name for name in archive.namelist()}
+        with unpack.opened(path) as archive:
+            messages = [parse(line) for line in archive.read("messages.json", LARGEST_JSON).splitlines()]
+            stored = {PurePosixPath(name).name: name for name in archive.names}
             for payload in (message["payload"] for message in messages if message["type"] == "file_upload"):
                 at = PurePosixPath(str(payload["file_path"])).name
                 if at in stored:
-                    _write_known(scratch, str(payload["additional_params"]["fileName"]), _read(archive, stored[at]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise NotReady(
-            f"{path} is damaged, or no archive of Comet's: {error}", legal="runs/RUN/comet/KEY.zip"
-        ) from error
+                    _write_known(scratch, str(payload["additional_params"]["fileName"]), archive.read(stored[at]))
+    except unpack.DAMAGED as error:
+        what = f"{path} is damaged, or no archive of Comet's: {legal.spelled(str(error))}"
+        raise NotReady(what, legal="runs/RUN/comet/KEY.zip") from error
     return _with_plan(RunFolder(scratch), str(path))
 
 
@@ -122,35 +121,22 @@ def fetch_comet(key: str, scratch: Path) -> RunFolder:
     """
     from harness.tracking import remote
 
-    for name, content in remote.download(key, (*FILES, CODE)).items():
-        _write_known(scratch, name, content)
+    try:
+        for name, content in remote.download(key, (*FILES, CODE)).items():
+            _write_known(scratch, name, content)
+    except unpack.DAMAGED as error:
+        raise NotReady(f"what Comet has of {key} is damaged: {legal.spelled(str(error))}") from error
     return _with_plan(RunFolder(scratch), f"Comet's experiment {key}")
 
 
 def _write_known(scratch: Path, name: str, content: bytes) -> None:
     """One of the files that Comet holds; others are not the run's own."""
     if name in FILES:
-        _write_below(scratch, name, content)
+        unpack.write_below(scratch, name, content)
     elif name == CODE:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for inner in archive.namelist():
-                _write_below(scratch, f"code/{inner}", _read(archive, inner))
-
-
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > LARGEST:
-        raise ValueError(f"{name} is too large")
-    return archive.read(name)
-
-
-def _write_below(scratch: Path, name: str, content: bytes) -> None:
-    """Write a file below the folder, and nowhere else."""
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or "\\" in name or {"..", "."} & {*parts}:
-        raise ValueError(f"{name!r} is no name of a file in an archive")
-    target = scratch.joinpath(*parts)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+        with unpack.opened(content) as archive:
+            for inner in archive.names:
+                unpack.write_below(scratch, f"code/{inner}", archive.read(inner))
 
 
 def _with_plan(run: RunFolder, where: str) -> RunFolder:
@@ -166,7 +152,6 @@ def save(content: bytes, target: Path) -> None:
         NotReady: it cannot be written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(target, content)
+        output.write(target, content)
     except OSError as error:
-        raise NotReady(f"{target} cannot be written: {error.strerror}", command="df -h .") from error
+        raise NotReady(f"{target} cannot be written: {error.strerror}", legal="a file's path") from error

@@ -23,7 +23,7 @@ from harness.data import obtain
 from harness.evidence import quantity
 from harness.finish import conclude
 from harness.finish.conclude import Epoch
-from harness.launch.follow import SIGNALS
+from harness.launch.signals import SIGNALS
 from harness.planning import draft
 from harness.runs import locks, run_folder, stored
 from harness.runs.stored import StoredRun
@@ -131,7 +131,12 @@ def train(settings: Config, identity: str, unfinished: str | None, judge: Judge)
     if prepared.plan.experiment_id != identity:
         raise NotReady("code, libraries or data have changed since this sweep began", legal="those of its first run")
     started = conclude.start(prepared, settings, since)
-    conclude.conclude(started, judge)
+    try:
+        conclude.conclude(started, judge)
+    finally:
+        started.held.restore()
+    if started.held.received:  # after the training: this run stands, the sweep ends
+        raise KeyboardInterrupt
     return stored.read(started.run)
 
 

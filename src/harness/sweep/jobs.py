@@ -11,8 +11,8 @@ from harness.contract.errors import HarnessError, RunFailed
 from harness.contract.plan import RunPlan
 from harness.finish import summary
 from harness.launch import collect
-from harness.launch.follow import hearing
 from harness.launch.runner import Ended
+from harness.launch.signals import hearing
 from harness.planning import draft
 from harness.runs.run_folder import RunFolder
 from harness.settings.schema import Cloud, Config

@@ -8,12 +8,15 @@ import json
 import os
 import platform
 import re
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness.contract.program import Runtime
 from harness.contract.record import BITS
+
+SMI_SECONDS = 20.0  # that NVIDIA's tool has to answer
 
 
 def cores() -> int:
@@ -51,6 +54,17 @@ def describe(runtime: Runtime, threads: int, lock: Path, gpus: list[str]) -> dic
     }
     bits = json.dumps({name: environment[name] for name in BITS}, sort_keys=True)
     return {**environment, "fingerprint": hashlib.sha256(bits.encode()).hexdigest()}
+
+
+def gpus() -> list[str]:
+    """The GPUs as NVIDIA's driver lists them, for a program whose framework is not loaded here."""
+    command = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=SMI_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    lines = (line.split(", ") for line in listed.stdout.splitlines())
+    return [f"{name}, capability {capability}, driver {driver}" for name, capability, driver in lines]
 
 
 def _version(name: str) -> str | None:

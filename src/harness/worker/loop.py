@@ -11,7 +11,7 @@ from harness.contract.errors import RunFailed
 from harness.contract.job import Group
 from harness.contract.plan import TRIED
 from harness.contract.steps import Outcome, Steps
-from harness.worker import checkpoint
+from harness.worker import checkpoint, randomness
 from harness.worker.clock import Clock
 
 Report = Callable[[dict[str, Any]], None]
@@ -94,6 +94,7 @@ class Loop:
             began = time.perf_counter()
             speed = self._epoch(min((len(self.epochs) + 1) * steps.steps_per_epoch, steps.steps))
             clock.lap("train")
+            self._reseed("measure")
             measured = steps.measure()
             clock.lap("evaluate")
             _check_finite(measured, f"after epoch {len(self.epochs) + 1}")
@@ -103,6 +104,7 @@ class Loop:
             self.epochs.append(row)
             self.report(dict(self.epochs[-1]))
         self._write_checkpoint()
+        self._reseed("finish")
         outcome = steps.finish()
         clock.lap("evaluate")
         _check_finite(outcome.metrics, "on the test data")
@@ -134,6 +136,7 @@ class Loop:
         first, began = start = steps.step, time.perf_counter()
         while steps.step < end:
             why = self.stop()
+            self._reseed("step")
             stopped = steps.advance(why is not None, 1 if why else self._limit(end))
             if steps.step == self.stop_after:  # a call may take fewer steps than it was offered
                 why, stopped = why or TRIED, True
@@ -157,6 +160,10 @@ class Loop:
             first, began = start
         return (steps.step - first) * steps.batch / max(time.perf_counter() - began, 1e-9)
 
+    def _reseed(self, purpose: str) -> None:
+        if self.steps.reseed:
+            randomness.reseed(self.steps.seed, self.steps.step, purpose)
+
     def _find_pace(self, first: int, began: float) -> float:
         """Set how many steps a call may take; the seconds that the steps since `first` took, waited for.
 
@@ -169,6 +176,8 @@ class Loop:
 
     def _limit(self, end: int) -> int:
         """How many steps the next call may take: no more than a second's, not beyond the epoch or a trial's end."""
+        if self.steps.reseed:
+            return 1
         limit = min(self.most, end - self.steps.step)
         if self.stop_after is not None and self.stop_after > self.steps.step:
             limit = min(limit, self.stop_after - self.steps.step)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.contract import atomic, bundle, identity, job, metrics, plan, program, record
+from harness.contract.command import Command
 from harness.contract.errors import RunFailed
 from harness.contract.job_folder import JobFolder
-from harness.worker import checkpoint, environment
+from harness.worker import checkpoint, environment, randomness
 from harness.worker.clock import Clock
+from harness.worker.command import Script
 from harness.worker.loop import Checkpointer, Loop, Trained
 
 SPLITS = ("train_", "validation_")  # how the names of an epoch's metrics begin
@@ -40,20 +42,31 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
     trained_program = program.load(planned.experiment.program)
     runtime = trained_program.runtime
     runtime.configure(threads)
-    gpus, cloud = runtime.devices(), planned.placement.cloud
+    begin = trained_program.train
+    # a command loads its framework itself; here it would take memory, on a GPU too
+    gpus = environment.gpus() if isinstance(begin, Command) else runtime.devices()
+    cloud = planned.placement.cloud
     if cloud is not None and cloud.gpu and not gpus:  # the framework would train on, at a GPU's price
         instance = planned.placement.instance_type
         raise RunFailed(f"{instance} has GPUs, and {runtime.package} finds none: image or driver")
-    group = runtime.join(workers)
+    group = job.Group() if isinstance(begin, Command) else runtime.join(workers)
     stop.listen()  # again: between several workers a framework may take the signal for its own
     evidence["environment"] = environment.describe(runtime, threads, folder.code / bundle.LOCK, gpus)
     evidence["seconds"]["import"] = round(clock.lap("build"), 3)
     clock.seconds["build"] = 0.0
 
     settings = trained_program.settings(**planned.experiment.config)
+    trained_program.check_workers(settings, len(workers.hosts))
     verified.wait()
+    if isinstance(begin, Command):
+        stop.orderly = True
+        outputs = Script(begin, folder, planned, workers, stop).run(threads, len(gpus))
+        evidence["seconds"] |= outputs.pop("seconds")
+        evidence |= outputs
+        return group
     own = job.Job(workers, group, threads, planned.experiment.dataset)
-    steps = trained_program.train(settings, folder.dataset, own)
+    randomness.begin(settings.seed)
+    steps = begin(settings, folder.dataset, own)
     epochs: list[dict[str, Any]] = []
 
     def report(values: dict[str, Any]) -> None:

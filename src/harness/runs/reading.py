@@ -1,0 +1,64 @@
+"""Files that anyone may have written, read within limits: no links, no devices, no more than so many bytes."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.contract import bundle
+
+LARGEST_CODE = 2**26  # bytes of a run's copy of its code
+MOST_CODE = 5000  # files of it
+
+
+def content(path: Path, largest: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is a link or no file, or larger.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path.name} is a link")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path.name} is no file")
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"{path.name} has more than {largest} bytes")
+    return data
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, sorted; none where there is no such folder.
+
+    Raises:
+        ValueError: one of them, or the folder, is a link or no file, or they are too many or too large.
+    """
+    if folder.is_symlink():
+        raise ValueError(f"{folder.name} is a link")
+    count, size = 0, 0
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in (*folders, *sorted(names)):
+            path = Path(parent, name)
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode):
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"{path.relative_to(folder.parent)} is a link, or no file")
+            count, size = count + 1, size + status.st_size
+            if count > MOST_CODE or size > LARGEST_CODE:
+                raise ValueError(f"{folder.name} holds more than {MOST_CODE} files or {LARGEST_CODE} bytes")
+            yield path
+
+
+def code(folder: Path) -> dict[str, bytes]:
+    """A run's copy of its code, as `bundle.received` gives it.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or holds a link.
+    """
+    for _ in below(folder):
+        pass
+    return bundle.received(folder)

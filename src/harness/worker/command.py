@@ -1,0 +1,220 @@
+"""Run a program that is a command: any script, written for SageMaker's script mode. Standard library only.
+
+The worker stays its parent: it has verified code, lock and data before, reads the script's lines while it runs, and
+hashes what it left after.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from harness.contract import atomic, identity
+from harness.contract.command import Command
+from harness.contract.errors import RunFailed
+from harness.contract.job import Workers
+from harness.contract.job_folder import JobFolder
+from harness.contract.plan import TRIED, RunPlan
+from harness.worker import model_files, script_mode
+from harness.worker.reported import Reported
+
+# Kill a process group when this process is gone, whatever ended it: then its end of the pipe closes.
+GUARD = ("sh", "-c", 'read line || kill -KILL -- "-$0"')
+LINGER = 2.0  # seconds that what a script has started may outlive it
+PERIOD = 0.05  # seconds between two looks at it
+
+
+class Stop(Protocol):
+    """Whether the worker was asked to stop, and why."""
+
+    reason: str | None
+
+
+class Script:
+    """One run of a command in the job folder of a plan."""
+
+    def __init__(self, command: Command, folder: JobFolder, planned: RunPlan, workers: Workers, stop: Stop) -> None:
+        self.command, self.folder, self.planned, self.workers, self.stop = command, folder, planned, workers, stop
+        self.name = next((word for word in command.words if "." in word), command.words[0])
+        self.home = folder.code / "programs" / planned.experiment.program
+        self.reported = Reported(planned.description, command.metrics, folder.metrics, folder.checkpoints)
+        self.trial = planned.placement.stop_after is not None
+        self.numbers = False  # whether it has said one
+        self.said = ""  # its last line on stderr, or else on stdout
+        self.ended: str | None = None  # why it was ended from here
+        self.deaf = False  # whether it had to be killed
+
+    def run(self, threads: int, gpus: int) -> dict[str, Any]:
+        """Run it to its end; the fields of the record that its outputs are.
+
+        Raises:
+            RunFailed: it was stopped, it failed, it reported no number or one that is none, it left no model, or it
+                wrote where it must not.
+        """
+        config = self.planned.experiment.config
+        script_mode.write_files(self.folder, config, self.workers)
+        environment = script_mode.variables(self.folder, config, self.workers, threads, gpus)
+        words = [sys.executable if word == "python" else word for word in self.command.words]
+        began = time.perf_counter()
+        with _unchanged(self.home, self.folder.dataset, self.name), _read_only(self.home):
+            code = self._run([*words, *script_mode.flags(config)], environment)
+        seconds = time.perf_counter() - began
+        if self.ended:
+            deaf = f"; {self.name} ignored SIGTERM for {self.command.grace:.0f} s and was killed"
+            raise RunFailed(self.ended + (deaf if self.deaf else ""))
+        if code:
+            raise RunFailed(f"{self.name} {_in_words(code)}: {self.said or 'it said nothing'}")
+        if not self.workers.chief:
+            return {"seconds": {"train": round(seconds, 3)}}
+        results = self.reported.results(self.name)
+        return {**self._outputs(), "results": results, "seconds": {"train": round(seconds, 3)}}
+
+    def _run(self, words: list[str], environment: dict[str, str]) -> int:
+        """Start it, in a session of its own, and hear it to its end; its exit code, below 0 for a signal."""
+        try:
+            child = subprocess.Popen(
+                words,
+                cwd=self.home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RunFailed(f"{words[0]} cannot be started: {error.strerror}") from error
+        guard = subprocess.Popen([*GUARD, str(child.pid)], stdin=subprocess.PIPE, start_new_session=True)
+        assert child.stdout and child.stderr and guard.stdin
+        threads = [
+            threading.Thread(target=self._hear, args=(pipe, pipe is child.stderr), daemon=True)
+            for pipe in (child.stdout, child.stderr)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._watch(child)
+            for thread in threads:
+                thread.join(LINGER)
+        finally:
+            _signal(child, signal.SIGKILL)  # what it has started, and it itself where this process fails
+            for thread in threads:
+                thread.join(LINGER)
+            guard.communicate(b"\n")
+            self.reported.close()
+        return child.wait()
+
+    def _hear(self, pipe: IO[bytes], is_error: bool) -> None:
+        errors = False
+        for whole in io.TextIOWrapper(pipe, encoding="utf-8", errors="replace", newline="\n"):
+            line = whole.rstrip("\r\n").rsplit("\r")[-1]  # of a bar that is drawn over and over, the last one
+            if line.strip() and (is_error or not errors):
+                self.said, errors = line.strip(), is_error
+            try:
+                self.numbers = self.reported.take(line) or self.numbers
+            except (OSError, ValueError) as error:  # a full disk, a pattern that finds no number; the pipe is read on
+                self.reported.problem = self.reported.problem or f"{type(error).__name__}: {error}"
+
+    def _watch(self, child: "subprocess.Popen[bytes]") -> None:
+        """Wait for its end; bring it about where the worker is stopped, a trial is over or a number is none."""
+        deadline = None
+        while child.poll() is None:
+            if self.ended is None:
+                self.ended = (
+                    self.stop.reason or self.reported.problem or (TRIED if self.trial and self.numbers else None)
+                )
+                if self.ended:
+                    _signal(child, signal.SIGTERM)
+                    deadline = time.monotonic() + self.command.grace
+            elif deadline is not None and time.monotonic() > deadline:
+                self.deaf, deadline = True, None
+                _signal(child, signal.SIGKILL)
+            time.sleep(PERIOD)
+
+    def _outputs(self) -> dict[str, Any]:
+        """Digests of the weights, of each tensor, and of every file."""
+        folder, described = self.folder, self.planned.description
+        model, judged = folder.models / described.model, folder.models / (self.command.judged or described.model)
+        for path in (model, judged):
+            if not path.is_file():
+                there = ", ".join(identity.names_in(folder.models)[:5]) or "nothing"
+                raise RunFailed(f"{self.name} ended without leaving SM_MODEL_DIR/{path.name}; it left {there}")
+        weights, tensors = model_files.digests(judged)
+        files = [model, *(path for path in (folder.metrics,) if path.exists())]
+        return {
+            "weights": weights,
+            "tensors": tensors,
+            "worker_weights": (weights,),
+            "artifacts": {path.name: atomic.sha256(path) for path in files}
+            | {f"extras/{name}": atomic.sha256(path) for name, path in extras(folder, described.model).items()},
+        }
+
+
+def extras(folder: JobFolder, model: str) -> dict[str, Path]:
+    """What a script left beside its model, by the name that it gets in the run folder's `extras`."""
+    beside = {name: folder.models / name for name in identity.names_in(folder.models) if name != model}
+    return {name: folder.extras / name for name in identity.names_in(folder.extras)} | beside
+
+
+@contextlib.contextmanager
+def _unchanged(home: Path, data: Path, script: str) -> Iterator[None]:
+    """Fail where the script's own folder, or the data, is another one afterwards; also for root, who may write it.
+
+    Raises:
+        RunFailed: names the first file that differs.
+    """
+    folders = {"its own folder": (home, _contents), "the data": (data, _times)}
+    before = {name: look(folder) for name, (folder, look) in folders.items()}
+    yield
+    for name, (folder, look) in folders.items():
+        after = look(folder)
+        changed = sorted(
+            path for path in before[name].keys() | after.keys() if before[name].get(path) != after.get(path)
+        )
+        if changed:
+            raise RunFailed(
+                f"{script} wrote into {name}: {changed[0]}; what it may write are SM_MODEL_DIR and the like"
+            )
+
+
+def _contents(folder: Path) -> dict[str, object]:
+    names = (name for name in identity.names_in(folder) if "__pycache__" not in name)
+    return {name: atomic.sha256(folder / name) for name in names}
+
+
+def _times(folder: Path) -> dict[str, object]:
+    stats = {name: (folder / name).stat() for name in identity.names_in(folder)}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+@contextlib.contextmanager
+def _read_only(folder: Path) -> Iterator[None]:
+    """Take the right to write files and folders below `folder`, as far as they are ours, and give it to us again."""
+    paths = [folder, *folder.rglob("*")]
+    _change(paths, lambda mode: mode & ~0o222)
+    try:
+        yield
+    finally:
+        _change(paths, lambda mode: mode | 0o200)  # not what it was: another worker may have taken it before
+
+
+def _change(paths: list[Path], changed: Callable[[int], int]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # it is another's, or mounted read-only
+            path.chmod(changed(path.stat().st_mode))
+
+
+def _signal(child: "subprocess.Popen[bytes]", number: int) -> None:
+    """To all that the script has started, as far as it is left."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _in_words(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"

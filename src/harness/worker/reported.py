@@ -1,0 +1,121 @@
+"""What a script reports on its lines: a row for each epoch, and the numbers that count in the end."""
+
+import math
+import re
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.contract import atomic, metrics
+from harness.contract.errors import RunFailed
+from harness.contract.plan import Description
+from harness.contract.record import Results
+
+NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)(?!\w|\.\d)"
+PAIR = re.compile(rf"(?<![\w.])([A-Za-z_]\w*)=({NUMBER})", re.IGNORECASE)
+SPLITS = ("train_", "validation_", "test_")
+EXAMPLES = "test_examples"  # how many examples the test numbers are over
+SPOKEN = ("epoch=", "progress ", "worker ", "sagemaker ")  # how lines of the harness's own begin
+KEPT = ".metrics.csv"  # the rows, beside the script's own checkpoints: a resumed script repeats none of them
+WRITE_SECONDS = 2.0  # between two writings of the table within an epoch
+
+
+class Reported:
+    """The numbers of a script's lines.
+
+    A line with `epoch=` makes the row of that epoch or adds to it; the harness says each row once, as its own programs
+    do, when the next one begins or as soon as it holds the deciding metric. `problem` says what cannot be right.
+    """
+
+    def __init__(self, described: Description, patterns: Sequence[tuple[str, str]], table: Path, kept: Path) -> None:
+        self._patterns = [(name, re.compile(pattern)) for name, pattern in patterns]
+        self._table, self._kept, self._described = table, kept / KEPT, described
+        self.rows: dict[int, dict[str, Any]] = {int(row["epoch"]): dict(row) for row in metrics.epochs(self._kept)}
+        self.last: dict[str, float] = {}
+        self.problem: str | None = None
+        self._open: int | None = None  # the epoch whose row has not been said yet
+        self._said: set[int] = set()
+        self._written = self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self, line: str) -> bool:
+        """Say a line, and take its numbers in; whether there are any."""
+        with self._lock:
+            values = {name: float(text) for name, text in PAIR.findall(line)}
+            values |= {name: float(match[1]) for name, form in self._patterns if (match := form.search(line))}
+            epoch = values.pop("epoch", math.nan)
+            rest = PAIR.sub("", line)
+            if not math.isfinite(epoch) or rest.strip(" \t,;|"):  # a row's own pairs are said with the row
+                _say(f" {line}" if line.startswith(SPOKEN) else line)
+            for name, value in values.items():
+                if name.startswith(SPLITS) and not math.isfinite(value):
+                    self.problem = self.problem or f"{name} is {value}: it is infinite or not a number"
+            numbers = {name: value for name, value in values.items() if math.isfinite(value)}
+            self.last |= {name: value for name, value in numbers.items() if name.startswith(SPLITS)}
+            if math.isfinite(epoch):
+                self._add(int(epoch), numbers)
+            return bool(values) or math.isfinite(epoch)
+
+    def close(self) -> None:
+        """Say what has not been said, and write the whole table; where there is no epoch, all is one."""
+        with self._lock:
+            if not self.rows and self.last:
+                numbers = {name: value for name, value in self.last.items() if not name.startswith("test_")}
+                self._add(1, numbers)
+            self._say_row()
+            self._write()
+
+    def results(self, script: str) -> Results:
+        """What the script came to.
+
+        Raises:
+            RunFailed: a number was none, or the deciding metric was never reported.
+        """
+        objective = f"test_{self._described.objective.name}"
+        if self.problem:
+            raise RunFailed(self.problem)
+        if objective not in self.last:
+            others = ", ".join(self.last) or "no metric at all"
+            raise RunFailed(f"{script} never reported {objective}=NUMBER; it reported {others}")
+        return Results(self.last, int(self.last.get(EXAMPLES, 0)), (), ())
+
+    def _add(self, epoch: int, numbers: dict[str, float]) -> None:
+        if epoch != self._open:
+            self._say_row()
+            if epoch not in self._said:
+                self._open = epoch
+                self.rows[epoch] = {"epoch": epoch, "step": 0}  # a resumed script says it again
+        step = int(numbers.pop("step", self.rows[epoch]["step"]))
+        self.rows[epoch] |= {"step": step, **numbers}
+        name = self._described.objective.name
+        if any(f"{split}_{name}" in numbers for split in ("validation", "test")):
+            self._say_row()
+        if time.monotonic() - self._written > WRITE_SECONDS:
+            self._write()
+
+    def _say_row(self) -> None:
+        if self._open is not None:
+            row = self.rows[self._open]
+            if "seconds" not in row:
+                row["seconds"], self._began = time.monotonic() - self._began, time.monotonic()
+            _say(metrics.line(row))
+            self._said.add(self._open)
+            self._open = None
+            self._write()
+
+    def _write(self) -> None:
+        """The table; a number that an epoch lacks is none."""
+        self._written = time.monotonic()
+        if self.rows:
+            rows = [self.rows[epoch] for epoch in sorted(self.rows)]
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            text = metrics.table(names, ([row.get(name, math.nan) for name in names] for row in rows))
+            atomic.write(self._table, text)
+            if any(path.name != KEPT for path in self._kept.parent.iterdir()):  # an empty folder means none to a script
+                atomic.write(self._kept, text)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
