@@ -5,6 +5,7 @@ import sys
 from harness import console
 from harness.settings import command_line, direct
 from harness.settings.command_line import CommandLine
+from harness.settings.paths import expanded
 from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
@@ -45,7 +46,7 @@ def fetch(line: CommandLine) -> int:
     if source.sample and data.dataset.sample:
         console.say(source.sample.warning)
     if line.own["publish"]:
-        publish_dataset(data.dataset, ROOT / line.own["publish"])
+        publish_dataset(data.dataset, ROOT / expanded("publish", line.own["publish"]))
     return 0
 
 

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.plugins.sweeper import Sweeper
 
 from harness.contract.errors import SettingError
+from harness.settings import expand
 from harness.settings.command_line import command_name
 from harness.settings.sweeps import Choice, Span
 
@@ -54,9 +55,10 @@ def _dimension(override: Override) -> Choice | Span:
         assert value.start is not None and value.end is not None
         return Span(value.start, value.end, None, log)
     if isinstance(value, RangeSweep):  # without its end, as everywhere in Hydra
-        numbers = list(value.range())
-        if len(numbers) > 1 and value.step > 0:
-            return Span(numbers[0], numbers[-1], None if log else value.step, log)
+        count = expand.numbers(value.start, value.stop, value.step)
+        if count > 1 and value.step > 0:
+            assert value.start is not None
+            return Span(value.start, value.start + (count - 1) * value.step, None if log else value.step, log)
     return Choice(tuple(override.sweep_string_iterator()))
 
 

@@ -127,11 +127,25 @@ class Git:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What an experiment showed of a program's code and lock on one fingerprint: `python src/prove.py`.
+
+    `name` is replay, resume or workers; `status` proven, broken or not offered; `why` is what that rests on.
+    """
+
+    name: Annotated[str, legal.WORD]
+    status: Annotated[str, one_of("proven", "broken", "not offered")]
+    fingerprint: Annotated[str, legal.SHA256]
+    why: Annotated[str, legal.TEXT]
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Who asked for it, and from which state: `git` is None outside a git repository.
 
     `withheld` names changed files that the patch leaves out, with the reasons: they hold secrets, are large, or lie
     outside what it carries. `unknown` says what could not be determined of the state.
+    `promises` are those that were tested of this code with this lock, wherever that was.
     `resumed` is the run whose checkpoint this one goes on from, `replays` the one that it runs again, `sweep` the group
     that it belongs to.
     """
@@ -145,6 +159,7 @@ class Provenance:
     replays: Annotated[str | None, optional(legal.RUN_ID)] = None
     sweep: Annotated[str | None, optional(legal.SWEEP)] = None
     unknown: tuple[str, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import sys
 import threading
@@ -13,7 +14,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from harness.data import http_answer
+
 KIB = 1024
+WORDS = 200  # characters of a server's own words at most
+LENGTH = re.compile(r"([0-9]{1,18})?")
 
 
 class Failed(Exception):
@@ -33,6 +38,7 @@ class Patience:
     attempts: int = 3
     pause: float = 1.0  # before the second attempt; doubles
     report: float = 10.0  # between two lines where there is no terminal
+    total: float = 7200.0  # for all of it; what has come by then is kept
 
 
 def download(
@@ -47,11 +53,11 @@ def download(
     patience = patience or Patience()
     part = target.with_name(target.name + ".part")
     _resolve(url, patience.connect)
-    most, failures, restarted = _length(part), 0, False
+    most, failures, restarted, end = _length(part), 0, False, time.monotonic() + patience.total
     with _Progress(size, say, patience.report) as progress:
         while True:
             try:
-                resumed = _receive(url, part, size, patience, progress)
+                resumed = _receive(url, part, size, patience, progress, end)
             except _Interrupted as error:
                 failures = 0 if _length(part) > most else failures + 1
                 most = max(most, _length(part))
@@ -71,10 +77,10 @@ def download(
     _forget(part)
 
 
-def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Progress") -> bool:
+def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Progress", end: float) -> bool:
     """Receive what is missing; whether it went on from an earlier attempt."""
     import requests
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, LocationParseError
 
     have, validator = _length(part), _validator(part, url)
     if have == size:
@@ -83,17 +89,19 @@ def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Pr
     if 0 < have < size and validator:
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=(patience.connect, patience.stall)) as answer:
+        with http_answer.ask(url, headers, patience.connect, patience.stall) as answer:
             if answer.status_code >= 500 or answer.status_code == 416:
                 if answer.status_code == 416:
                     _forget(part)
-                raise _Interrupted(f"it answers {answer.status_code} {answer.reason}")
+                raise _Interrupted(f"it answers {answer.status_code} {str(answer.reason)[:WORDS]}")
             if answer.status_code not in (200, 206):
-                raise Failed(f"it answers {answer.status_code} {answer.reason}")
+                raise Failed(f"it answers {answer.status_code} {str(answer.reason)[:WORDS]}")
             resumed = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             have = have if resumed else 0
             announced = answer.headers.get("Content-Length", "")
-            if announced.isdigit() and int(announced) != size - have:
+            if LENGTH.fullmatch(announced) is None:
+                raise Failed(f"it states no length that could be one: Content-Length {announced[:WORDS]!r}")
+            if announced and int(announced) != size - have:
                 raise Failed(f"it offers {int(announced) + have} bytes instead of {size}")
             _remember(part, url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
             with part.open("ab" if resumed else "wb") as file:
@@ -105,6 +113,8 @@ def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Pr
                     if have > size:
                         _forget(part)
                         raise Failed(f"it sends more than {size} bytes")
+                    if time.monotonic() > end:
+                        raise Failed(f"{patience.total:.0f} s were not enough; {have} of {size} bytes are kept")
                     if time.monotonic() - start > patience.stall:
                         if have - window < KIB * patience.stall:
                             raise _Interrupted("it stalls")
@@ -117,9 +127,13 @@ def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Pr
     except (requests.Timeout, TimeoutError) as error:
         raise _Interrupted(f"no byte for {patience.stall:g} s") from error
     except requests.RequestException as error:
-        raise Failed(f"{type(error).__name__}: {error}") from error
+        raise Failed(f"{type(error).__name__}: {str(error)[:WORDS]}") from error
+    except LocationParseError as error:
+        raise Failed(f"it leads to an address that is none: {str(error)[:WORDS]}") from error
     except HTTPError as error:
         raise _Interrupted("the connection broke off") from error
+    except ValueError as error:  # of urllib, about an address; UnicodeError is one
+        raise Failed(f"the address, or one that it leads to, is none: {str(error)[:WORDS]}") from error
     if have < size:
         raise _Interrupted("the connection broke off")
     return resumed
@@ -127,14 +141,18 @@ def _receive(url: str, part: Path, size: int, patience: Patience, progress: "_Pr
 
 def _resolve(url: str, limit: float) -> None:
     """Fail after `limit` seconds where names are not resolved: the system's own patience is half a minute."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or parts.scheme
+    except ValueError as error:
+        raise Failed(f"that is no address: {error}") from error
     if getproxies() or not parts.hostname:  # a proxy resolves names itself
         return
     answers: list[object] = []
 
     def ask() -> None:
-        with suppress(OSError):
-            answers.append(socket.getaddrinfo(parts.hostname, parts.port or parts.scheme))
+        with suppress(OSError, UnicodeError):  # a name that none can have
+            answers.append(socket.getaddrinfo(parts.hostname, port))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()

@@ -54,7 +54,7 @@ def judge(
     metric = original.description.objective
     what = list(_experiment(original.experiment, replay.experiment, code))
     where = list(_placement(original, replay))
-    epoch, tensor = _first_epoch(*epochs), _first_tensor(original, replay)
+    epoch, tensor = first_epoch(*epochs), first_tensor(original, replay)
     before, after = _test_value(original, metric), _test_value(replay, metric)
     change = after - before if before is not None and after is not None else None
     reasons = _evidence(original, replay, epochs, epoch, tensor)
@@ -187,7 +187,7 @@ def _test_values(original: RunRecord, replay: RunRecord) -> Iterator[str]:
         yield f"test {metric.name}: {quantity.text(metric, before)} -> {quantity.text(metric, after)} ({change})"
 
 
-def _first_epoch(old: Epochs, new: Epochs) -> int | None:
+def first_epoch(old: Epochs, new: Epochs) -> int | None:
     """The first epoch (from 1) after which the weights differ, as far as both runs tell."""
     for number, (before, after) in enumerate(zip(old, new, strict=False), 1):
         if before.get("weights") != after.get("weights"):
@@ -195,7 +195,7 @@ def _first_epoch(old: Epochs, new: Epochs) -> int | None:
     return None
 
 
-def _first_tensor(original: RunRecord, replay: RunRecord) -> str | None:
+def first_tensor(original: RunRecord, replay: RunRecord) -> str | None:
     """The first tensor, in the network's order, whose final bits differ."""
     old, new = (dict[str, str](each.tensors) for each in (original, replay))  # type: ignore[arg-type]  # pairs
     for path in [*old, *(path for path in new if path not in old)] if old and new else ():

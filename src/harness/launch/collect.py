@@ -60,6 +60,11 @@ def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     written = (run.metrics.name, run.predictions.name)
     for path in (ended.model / planned.description.model, *(ended.output / "data" / name for name in written)):
         _move(path, run.path / path.name)
+    _move(ended.output / "data" / "extras", run.extras)
+    for path in ended.model.glob("[!.]*"):  # what a script left beside the model
+        run.extras.mkdir(exist_ok=True)
+        _move(path, run.extras / path.name)
+    _make_removable(run.code)
     _move(ended.output / "data" / "comet" / "state.json", run.comet / "inside.json")
     if worker is None:
         reason = reason or ended.last_words or f"the worker exited with {ended.exit_code} and left no record"
@@ -86,6 +91,13 @@ def _move(path: Path, target: Path) -> None:
     with contextlib.suppress(OSError):
         if path.exists():
             shutil.move(path, target)
+
+
+def _make_removable(folder: Path) -> None:
+    """A worker that was killed may have left a script's own folder read-only."""
+    for path in (each for each in folder.rglob("*") if each.is_dir()):
+        with contextlib.suppress(OSError):
+            path.chmod(path.stat().st_mode | 0o200)
 
 
 def _worker_record(path: Path, planned: RunPlan) -> RunRecord | None:

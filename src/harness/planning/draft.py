@@ -9,6 +9,7 @@ from harness.contract import atomic, bundle, plan, program, serial
 from harness.contract.plan import Placement, Provenance, RunPlan
 from harness.data import obtain
 from harness.data.obtain import Obtained
+from harness.evidence import proofs
 from harness.launch.runner import Runner
 from harness.planning import resume, targets
 from harness.planning.targets import Target
@@ -141,5 +142,6 @@ def assemble(
         replays=origin.replays,
         sweep=origin.sweep,
         unknown=state.unknown,
+        promises=proofs.known(ROOT, experiment, placement.instance_count),
     )
     return plan.make(experiment, description, placement, provenance, now, schema)

@@ -134,7 +134,7 @@ def _target(stored: StoredRun, here: frozenset[str], settings: Config, state: Gi
     mode = settings.mode
     if isinstance(mode, Cloud):
         return targets.choose(settings, state, say)
-    placement = local.choose(mode, say, settings.dry_run)
+    placement = local.choose(mode, say, settings.dry_run, stored.plan.experiment.program)
     if placement.runner == "container":
         image, image_id = restore.image(ROOT, stored)
         placement = replace(placement, image=image, image_id=image_id)

@@ -87,14 +87,14 @@ def image(root: Path, stored: StoredRun) -> tuple[str, str]:
     Raises:
         NotReady: the engine does not have it, or there is none.
     """
-    placement = stored.plan.placement
+    placement, program = stored.plan.placement, stored.plan.experiment.program
     if (why := engine.missing()) is not None:
         raise NotReady(f"{stored.run_id} cannot be replayed in a container: {why}", legal="mode.runner=process")
-    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root)
+    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root, program)
     known = engine.image_id(name)
     if known is not None:
         return name, known
-    same = name == engine.image_name(root)
+    same = name == engine.image_name(root, program)
     seen = f"; last seen by {stored.run_id} as {placement.image_id}" if placement.image else ""
     raise NotReady(
         f"{stored.run_id} cannot be replayed in a container: the image {name} is gone{seen}",

@@ -38,5 +38,6 @@ def _plan(runs: Path, name: str) -> bytes:
         return reading.content(path, LARGEST)
     if not name or not (path / "plan.json").exists():
         known = run_folder.ids(runs)
-        path = runs / (known if name == "last" else [each for each in known if name and each.startswith(name)])[-1]
+        last = run_folder.last(runs) if name == "last" else None
+        path = runs / (last or [each for each in known if name and each.startswith(name)][-1])
     return reading.content(path / "plan.json", LARGEST)

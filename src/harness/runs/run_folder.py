@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.contract import atomic, bundle, legal
@@ -50,6 +51,11 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def extras(self) -> Path:
+        """What a script left beside its model."""
+        return self.path / "extras"
 
     @property
     def curve(self) -> Path:
@@ -112,6 +118,11 @@ class RunFolder:
         return read_plan(self.plan)
 
 
+def checkpoint_files(folder: Path) -> list[Path]:
+    """What can be resumed of a folder of checkpoints: a training in steps has files of one form, a script its own."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+
+
 def read_plan(path: Path) -> RunPlan:
     """A plan of any schema.
 
@@ -163,6 +174,21 @@ def ids(runs: Path) -> list[str]:
     return sorted(name for name in names if os.path.lexists(runs / name / "plan.json"))
 
 
+def last(runs: Path) -> str | None:
+    """The run that was made last: by the time in its name, unless that is yet to come, and then by its plan's."""
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+    def made(name: str) -> tuple[str, int, str]:
+        second = name.partition("-")[0]
+        try:
+            written = (runs / name / "plan.json").lstat().st_mtime_ns
+        except OSError:  # it was removed meanwhile
+            written = 0
+        return second if second <= now else "", written, name
+
+    return max(ids(runs), key=made, default=None)
+
+
 def named(runs: Path, name: str) -> RunFolder:
     """The run of that id in `runs`, or in that folder.
 
@@ -195,9 +221,10 @@ def stage(
                 path.write_text(plan_text(plan))
             if patch:
                 run.patch.write_bytes(patch)
-            run.checkpoints.mkdir()
-            for path in checkpoints.glob("step-*.ckpt") if checkpoints else ():
-                shutil.copyfile(path, run.checkpoints / path.name)
+            if checkpoints and checkpoints.exists():
+                torn = shutil.ignore_patterns(".*.part")
+                shutil.copytree(checkpoints, run.checkpoints, ignore=torn, ignore_dangling_symlinks=True)
+            run.checkpoints.mkdir(exist_ok=True)
             run.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
         raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror}", command="df -h .") from error

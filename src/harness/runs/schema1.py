@@ -55,6 +55,7 @@ def downgrade_plan(plan: RunPlan) -> Any:
     """The JSON of a plan of schema 1 as the worker of that time reads it."""
     raw = to_json(plan)
     del raw["description"], raw["experiment"]["program"], raw["provenance"]["unknown"]
+    del raw["provenance"]["promises"]
     if (git := raw["provenance"]["git"]) is not None and git["dirty"] is None:
         git["dirty"] = True  # that version knows no third answer, and took a failure for a clean tree
     return raw
@@ -72,7 +73,7 @@ def _described(raw: Any) -> dict[str, Any]:
             **raw,
             "experiment": {**raw["experiment"], "program": legacy["program"]},
             "description": {**legacy["description"], "about": about},
-            "provenance": {**raw["provenance"], "unknown": []},
+            "provenance": {**raw["provenance"], "unknown": [], "promises": []},
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a plan of schema {FIRST} without {error}") from error

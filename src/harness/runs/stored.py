@@ -75,7 +75,9 @@ def named(runs: Path, name: str) -> StoredRun:
         NotReady: there is none, or it is not the only one.
     """
     known = run_folder.ids(runs)
-    fits = known[-1:] if name == "last" else [each for each in known if name and each.startswith(name)]
+    if name == "last" and (newest := run_folder.last(runs)):
+        name = newest
+    fits = [each for each in known if name and each.startswith(name)]
     if name in fits or len(fits) == 1:
         return read(RunFolder(runs / (name if name in fits else fits[0])))
     if fits:

@@ -8,6 +8,7 @@ from typing import Any
 from harness.contract import program
 from harness.contract.errors import SettingError
 from harness.settings.command_line import command_name
+from harness.settings.paths import expanded
 from harness.settings.schema import FLAGS, Cloud, Comet, Config, Data, Mode, is_prefix
 
 SECTIONS = ("mode", "data", "comet")
@@ -19,6 +20,7 @@ def check(raw: Mapping[str, Any]) -> Config:
     Raises:
         SettingError: a setting does not exist, has the wrong type or is out of range, or two do not go together.
     """
+    raw = dict(raw)
     trained = program.load(raw["program"])
     shared = {field.name for field in fields(Config)} - {"training"}
     training = section(trained.settings, {name: value for name, value in raw.items() if name not in shared}, "")
@@ -29,6 +31,8 @@ def check(raw: Mapping[str, Any]) -> Config:
     if target is Cloud:  # nobody pays to train on the sample
         data = replace(data, on_missing="fail")
     _check_shared(raw)
+    if data.archive is not None:
+        data = replace(data, archive=expanded("data.archive", data.archive))
     trained.check_workers(training, mode.instance_count)
     if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
         raise SettingError(
@@ -40,13 +44,17 @@ def check(raw: Mapping[str, Any]) -> Config:
     return Config(training=training, mode=mode, data=data, comet=comet, **rest)
 
 
-def _check_shared(raw: Mapping[str, Any]) -> None:
+def _check_shared(raw: dict[str, Any]) -> None:
+    """Check the settings that every program has; those that mean the same in another form get the one form."""
     for name in ("runs_folder", "publish", "resume"):
         if not (isinstance(raw[name], str) and raw[name]) and (name == "runs_folder" or raw[name] is not None):
             raise SettingError(
                 f"{name}={raw[name]} is not legal", legal="a folder's path", command=f"{command_name()} {name}=runs"
             )
-    if raw["sweep"] is not None and not is_prefix(raw["sweep"]):
+        raw[name] = raw[name] and expanded(name, raw[name])
+    if type(raw["sweep"]) is int:  # sweep=2026
+        raw["sweep"] = str(raw["sweep"])
+    if raw["sweep"] is not None and not (isinstance(raw["sweep"], str) and is_prefix(raw["sweep"])):
         raise SettingError(
             f"sweep={raw['sweep']} is not legal",
             legal="a name of letters, numbers, _ and -, or null",

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.contract.errors import SettingError
 from harness.settings import names
 from harness.settings.conf import assigned, options, shared
+from harness.settings.paths import expanded, quoted
 from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
@@ -84,7 +85,7 @@ def parse(verb: Verb, words: Sequence[str], program_of: ProgramOf | None = None)
         elif (each := _own(verb, name, bool(equals))) is not None:
             own[name] = _checked(verb, each, value)
         elif equals or word[0:1] in ("+", "~"):
-            overrides.append(word)
+            overrides.append(f"{name}={quoted(expanded(name, value))}" if value.startswith("~") else word)
         else:
             typed.append(word)
     if show is not None and (show not in SHOWN or multirun):
@@ -104,8 +105,8 @@ def _program(overrides: Sequence[str], typed: Sequence[str], program_of: Program
     run = typed[0] if typed else settings.get("resume")
     if run is None or "program" in settings:
         return None
-    runs = next(setting.default for setting in shared() if setting.name == "runs_folder")
-    program = program_of(ROOT / settings.get("runs_folder", runs), run)
+    runs = {setting.name: setting.default for setting in shared()} | settings
+    program = program_of(ROOT / expanded("runs_folder", runs["runs_folder"]), run)
     return program if program in options("program") else None
 
 

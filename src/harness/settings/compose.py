@@ -2,12 +2,14 @@
 
 import os
 import shlex
+import tempfile
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from harness.contract.errors import SettingError
+from harness.settings import conf, expand
 from harness.settings.check import check
 from harness.settings.command_line import CommandLine
 from harness.settings.conf import CONF, assigned
@@ -31,8 +33,10 @@ def run(
     if not line.multirun:
         return task(one(line))
     jobs = _Jobs(grid, search)
-    with _explained(line):
-        _hydra(["--multirun", *line.overrides], jobs)
+    with _explained(line), tempfile.TemporaryDirectory() as scratch:
+        expand.limit(line.overrides)
+        # where Hydra leaves a file about its own part
+        _hydra(["--multirun", *line.overrides, f"hydra.sweep.dir={scratch}"], jobs)
     return max(jobs.codes, default=0)
 
 
@@ -96,9 +100,12 @@ def _explained(line: CommandLine) -> Iterator[None]:
     """Turn Hydra's complaints into one line each."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     try:
         yield
+    except (YAMLError, UnicodeDecodeError, FileNotFoundError) as error:
+        raise conf.mistake(error) from error
     except (HydraException, OmegaConfBaseException) as error:
         from harness.settings.explain import explain
 

@@ -1,10 +1,11 @@
 """conf/ as it stands: every setting with its default and comment, read without Hydra, whose import takes a second."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contract.errors import SettingError
 from harness.settings.project import ROOT
 
 CONF = ROOT / "conf"
@@ -39,7 +40,7 @@ def read(path: Path) -> tuple[Setting, ...]:
     """The settings of a file of conf/, in order; not what it says to Hydra."""
     prefix = SWEEPER if path.parent.name == "sweeper" else ""
     settings, parents, heading, blank = [], [""], "", False
-    for line in path.read_text().splitlines():
+    for line in _lines(path):
         if blank and line.startswith("# "):
             heading = line[2:]
         blank = not line
@@ -52,10 +53,17 @@ def read(path: Path) -> tuple[Setting, ...]:
     return tuple(settings)
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise mistake(error) from error
+
+
 def choices() -> tuple[Setting, ...]:
     """What is chosen by the name of a file: the program, the scale, the mode."""
     path = CONF / "config.yaml"
-    matches = (CHOICE.fullmatch(line) for line in path.read_text().splitlines())
+    matches = (CHOICE.fullmatch(line) for line in _lines(path))
     return tuple(Setting(match[1], match[2], match[3], "", path) for match in matches if match)
 
 
@@ -102,8 +110,31 @@ def chosen(group: str, overrides: Sequence[str]) -> list[str]:
         return [name for name in typed[-1] if name in options(group)] or options(group)
     recipes = [name for key, value in map(assigned, overrides) if key == "experiment" for name in value.split(",")]
     files = [path for name in recipes if (path := recipe(name)).exists()]
-    found = [option for path in files for key, option in OVERRIDE.findall(path.read_text()) if key == group]
+    found = [option for path in files for key, option in OVERRIDE.findall("\n".join(_lines(path))) if key == group]
     return found or [each.default for each in choices() if each.name == group]
+
+
+def mistake(error: Exception) -> SettingError:
+    """A file of conf/ that cannot be read: which one, where, and why."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        place = Path(str(mark.name))
+        name = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
+        where, why = f"{name}, line {mark.line + 1}", getattr(error, "problem", None) or "it is no YAML"
+    elif isinstance(error, FileNotFoundError):
+        where, why = str(error.filename), "it is not there"
+    else:
+        where, why = next((str(path.relative_to(ROOT)) for path in _unreadable()), "conf/"), str(error)
+    return SettingError(f"{where}: {why}", legal="YAML, as in the last commit", command="git diff conf")
+
+
+def _unreadable() -> Iterator[Path]:
+    """Files of conf/ that are no text."""
+    for path in sorted(CONF.rglob("*.yaml")):
+        try:
+            path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            yield path
 
 
 def assigned(override: str) -> tuple[str, str]:

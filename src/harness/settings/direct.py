@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from harness.contract.errors import SettingError
 from harness.settings import conf
 from harness.settings.check import section
 from harness.settings.command_line import CommandLine
+from harness.settings.paths import expanded
 from harness.settings.schema import Data, Mode
 
 
@@ -18,6 +20,8 @@ def data(line: CommandLine) -> tuple[str, Data]:
     raw = {**_section("config.yaml", "data"), **_section(f"program/{program}.yaml", "data")}
     typed = {name: value for name, value in line.own.items() if name in raw and value is not None}
     raw |= {name: None if value == "null" else value for name, value in typed.items()}
+    if raw["archive"] is not None:
+        raw["archive"] = expanded("archive", str(raw["archive"]))
     settings: Data = section(Data, raw, "")
     return program, settings
 
@@ -31,6 +35,12 @@ def local_mode() -> Mode:
 def _section(path: str, name: str) -> dict[str, Any]:
     import yaml
 
-    content: dict[str, Any] = yaml.safe_load((conf.CONF / path).read_text())
-    found: dict[str, Any] = content[name]
-    return found
+    try:
+        with (conf.CONF / path).open(encoding="utf-8") as file:  # whose name an error tells
+            content = yaml.safe_load(file)
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise conf.mistake(error) from error
+    values = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(values, dict):
+        raise SettingError(f"conf/{path} has no section {name}", command="git checkout -- conf")
+    return values

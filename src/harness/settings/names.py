@@ -22,6 +22,7 @@ def refuse(verb: Verb, overrides: Sequence[str]) -> None:
     known = {each.name: each for each in _settings(programs, modes)}
     for override in overrides:
         name, value = assigned(override)
+        _refuse_form(verb, override, name)
         if name == "hydra/sweeper" and verb.takes(name, "hydra"):
             if value not in SWEEPERS:
                 raise SettingError(
@@ -46,6 +47,18 @@ def refuse(verb: Verb, overrides: Sequence[str]) -> None:
                     raise SettingError(
                         f"{override} does not go with this program and mode: {unknown.what}", command=unknown.command
                     )
+
+
+def _refuse_form(verb: Verb, override: str, name: str) -> None:
+    """Refuse what Hydra would take: adding, forcing and removing parts of the configuration, which all are needed."""
+    if not name:
+        raise SettingError(f"{override}: a setting has a name", legal="name=value", command=f"{verb.command} --help")
+    if override.startswith("~"):
+        what = f"{override}: no setting can be left out"
+        raise SettingError(what, legal=f"{name}=VALUE", command=f"{verb.command} --help")
+    if override.startswith("+") and (override.startswith("++") or name != "experiment"):
+        what = f"{override}: only a recipe is added, as +experiment=NAME"
+        raise SettingError(what, legal="name=value", command=f"{verb.command} {override.lstrip('+')}")
 
 
 def _settings(programs: Sequence[str], modes: Sequence[str]) -> Iterator[Setting]:

@@ -20,7 +20,7 @@ from harness.settings.sweeps import Job, Search, Tuning, alone, examples
 from harness.sweep import cloud, space, summary
 from harness.sweep.grid import code
 from harness.sweep.group import FINISHED, Group, Row, Train, common, digest, stopped, train
-from harness.sweep.study import judging, open_study, sampler, unranked
+from harness.sweep.study import identity, judging, open_study, sampler, unranked
 
 if TYPE_CHECKING:
     import optuna
@@ -44,7 +44,7 @@ def run(request: Search, begin: Train = train) -> list[int]:
     shared = common(first)
     fixed = {name: value for name, value in vars(first.training).items() if name not in request.space}
     experiment = replace(shared.experiment(first.training), config=fixed)
-    definition = digest([experiment, request.space, {**raw, "n_trials": 0, "n_jobs": 0}])
+    definition = digest([experiment, request.space, {**raw, "n_trials": 0, "n_jobs": 0}, identity(tuning)])
     name = first.sweep or definition
     group = Group(name, ROOT / first.runs_folder, shared, tuning.n_trials, begin)
     rows: list[Row] = []

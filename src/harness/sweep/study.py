@@ -2,12 +2,14 @@
 
 import math
 import random
+import shlex
 import statistics
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.contract.errors import SettingError
+from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
 from harness.evidence import quantity
 from harness.finish.conclude import Epoch
@@ -19,6 +21,8 @@ from harness.sweep.group import Common, Judge
 if TYPE_CHECKING:
     import optuna
 
+# Stated, since Optuna may come to choose otherwise by itself: each setting is drawn on its own.
+TPE: dict[str, Any] = {"multivariate": False, "group": False, "constant_liar": False}
 DIRECTIONS = {"higher": "maximize", "lower": "minimize"}
 
 
@@ -27,28 +31,43 @@ def open_study(path: Path, name: str, definition: str, tuning: Tuning, objective
 
     Raises:
         SettingError: it was begun for another search.
+        NotReady: its file is damaged, or cannot be written.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{path}",
-        study_name=name,
-        load_if_exists=True,
-        direction=DIRECTIONS[objective.better],
-        pruner=pruner(tuning),
-    )
-    earlier = study.user_attrs.get("definition")
-    if earlier is None:
-        study.set_user_attr("definition", definition)
-    elif earlier != definition:
+    try:
+        study = optuna.create_study(
+            storage=f"sqlite:///{path}",
+            study_name=name,
+            load_if_exists=True,
+            direction=DIRECTIONS[objective.better],
+            pruner=pruner(tuning),
+        )
+        earlier = study.user_attrs.get("definition")
+        if earlier is None:
+            study.set_user_attr("definition", definition)
+        study.get_trials()
+    except Exception as error:  # of SQLite, SQLAlchemy, Alembic or Optuna, as it is damaged
+        what = f"{path} cannot be used as the memory of a search: {type(error).__name__}: {_first_line(error)}"
+        raise NotReady(what, command=f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}") from error
+    if earlier not in (None, definition):
         raise SettingError(
-            f"sweep={name} was begun with another space, sampler, code or data",
+            f"sweep={name} was begun with another space, sampler, version of Optuna, code or data",
             legal="another name, or none",
             command=f"{command_name()} -m sweep={name}-2 …",
         )
     return study
+
+
+def identity(tuning: Tuning) -> list[object]:
+    """What else decides which settings a search tries: Optuna's version, and the sampler's own settings."""
+    return [version("optuna"), TPE if tuning.sampler == "tpe" else {}]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200]
 
 
 def sampler(tuning: Tuning, number: int) -> "optuna.samplers.BaseSampler":
@@ -58,7 +77,7 @@ def sampler(tuning: Tuning, number: int) -> "optuna.samplers.BaseSampler":
     seed = random.Random(f"{tuning.seed} {number}").getrandbits(32)
     if tuning.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=tuning.n_startup_trials)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=tuning.n_startup_trials, **TPE)
 
 
 def pruner(tuning: Tuning) -> "optuna.pruners.BasePruner":

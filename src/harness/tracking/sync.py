@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,12 @@ from typing import Any
 
 from harness.contract import atomic
 from harness.contract.errors import NotReady
-from harness.runs import locks
-from harness.tracking.tracker import QUIET
+from harness.runs import locks, reading, run_folder
+from harness.runs.run_folder import RunFolder
+from harness.tracking.child import module
+from harness.tracking.tracker import OFFLINE_PATIENCE, QUIET
 
+LARGEST = 2**20  # bytes of a state.json
 BEGUN = "upload_begun"  # in state.json: an upload that was interrupted left a part of the experiment in Comet
 
 
@@ -31,14 +34,47 @@ class Pending:
 
 
 def pending(runs: Path) -> list[Pending]:
-    """The archives of finished runs that are not uploaded yet, oldest first."""
+    """The archives of finished runs that are not uploaded yet, oldest first; a damaged one hides none of the others."""
     archives = []
-    for path in sorted(runs.glob("*/comet/state.json")):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            state = json.loads(path.read_text())
-            if state.get("upload") and (archive := path.parent / str(state["archive"])).exists():
-                archives.append(Pending(archive, state))
+    for run_id in run_folder.ids(runs):
+        folder = RunFolder(runs / run_id)
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            state = _state(folder) or _orphan(folder)
+            if state and state["upload"]:
+                archives.append(Pending(folder.comet / state["archive"], state))
     return archives
+
+
+def _state(run: RunFolder) -> dict[str, Any] | None:
+    """What state.json says; None where there is none, an empty one where it cannot be used.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    path = run.comet / "state.json"
+    if not path.exists():
+        return None
+    state = json.loads(reading.content(path, LARGEST))
+    if not isinstance(state, dict) or not isinstance(archive := state.get("archive"), str):
+        return {"upload": None}
+    plain = archive == Path(archive).name and (run.comet / archive).is_file()
+    named = isinstance(state.get("upload"), str) and isinstance(state.get("url"), str | None)
+    return state if plain and named else {"upload": None}
+
+
+def _orphan(run: RunFolder) -> dict[str, Any] | None:
+    """The state of a whole archive whose run's program was killed before it could write one."""
+    archives = sorted(run.comet.glob("*.zip"))
+    if not archives or not run.record.exists() or time.time() - archives[-1].stat().st_mtime < OFFLINE_PATIENCE:
+        return None
+    name = archives[-1].name
+    return {
+        "experiment_key": archives[-1].stem,
+        "archive": name,
+        "online": "failed: the program was killed",
+        "url": None,
+        "upload": f"comet upload {name}",
+    }
 
 
 @contextlib.contextmanager
@@ -58,12 +94,11 @@ def upload(one: Pending, say: Callable[[str], None]) -> bool:
     # Where Comet has a part of it, it is refused as a duplicate, unless it may become another experiment.
     force = "--force-reupload" in one.state["upload"] or BEGUN in one.state
     _write_state(one, {**one.state, BEGUN: True})
-    command = [sys.executable, "-P", "-m", "harness.tracking.remote", str(one.archive), "force" if force else "once"]
-    path = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [*module("harness.tracking.remote"), str(one.archive), "force" if force else "once"]
     quiet = {name: value for name, value in QUIET.items() if name != "COMET_LOGGING_CONSOLE"}
     done = subprocess.run(
         command,
-        env={**os.environ, **path, **quiet, "COMET_LOGGING_CONSOLE": "CRITICAL"},
+        env={**os.environ, **quiet, "PYTHONDONTWRITEBYTECODE": "1", "COMET_LOGGING_CONSOLE": "CRITICAL"},
         capture_output=True,
         text=True,
         check=False,

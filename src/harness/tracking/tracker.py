@@ -18,7 +18,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.provenance.credentials import without_secrets
 from harness.runs.run_folder import RunFolder
+from harness.tracking.child import module
 
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
@@ -121,10 +121,10 @@ class Tracker:
             environment = {name: value for name, value in plain if not name.startswith("COMET_")}
             environment["HOME"] = str(scratch)
         own = dict.fromkeys(("TMPDIR", "COMET_OFFLINE_DIRECTORY"), str(scratch))
-        own |= {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {"PYTHONDONTWRITEBYTECODE": "1"}
         with (self._run.comet / f"{kind}.log").open("wb") as log:
             self._children[kind] = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.tracking", kind, str(self._run.path.resolve()), *self._names],
+                [*module("harness.tracking"), kind, str(self._run.path.resolve()), *self._names],
                 cwd=scratch if kind == "offline" else None,  # Comet looks for a key in the working directory too
                 env=environment | own | QUIET,
                 stdin=subprocess.PIPE,
@@ -208,7 +208,7 @@ def has_key() -> bool:
     """Whether Comet would find a key, in the environment or in its own files; without importing it."""
     if "COMET_API_KEY" in os.environ:
         return bool(os.environ["COMET_API_KEY"])
-    named = [Path(os.environ["COMET_CONFIG"]).expanduser()] if "COMET_CONFIG" in os.environ else []
+    named = [Path(os.path.expanduser(os.environ["COMET_CONFIG"]))] if "COMET_CONFIG" in os.environ else []  # noqa: PTH111
     named += [path / ".comet.config" for path in named]
     pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
     with contextlib.suppress(OSError, RuntimeError):  # not readable; no home
