@@ -62,8 +62,6 @@ def test_an_order_that_depends_on_the_number_of_workers_is_found_by_two_of_them(
     assert promises["replay"].startswith("proven on ") and promises["resume"].startswith("proven on ")
     assert "weights differs after step 1" in promises["workers"]
     assert "the data order depends on it" in promises["workers"]
-        "weights differs after step 1" in promises["workers"] and "the data order depends on it" in promises["workers"]
-    )
 
 
 def test_several_workers_that_share_a_batch_are_proven(project: Path) -> None:
