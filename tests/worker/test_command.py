@@ -1,4 +1,4 @@
-"""Scripts that know nothing of this project, in the worker: their numbers, their model, their end, what they must not."""
+"""Scripts that know nothing of this project, in the worker: their numbers, their model, their end, what is refused."""
 
 import dataclasses
 import json

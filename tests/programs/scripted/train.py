@@ -72,7 +72,7 @@ def misbehave(does):
         found = {name: value for name, value in os.environ.items() if name.startswith("SM_")}
         found |= {name: os.environ.get(name) for name in ("PYTHONHASHSEED", "OMP_NUM_THREADS", "PYTHONPATH")}
         files = {path.name: json.loads(path.read_text()) for path in Path(found["SM_INPUT_CONFIG_DIR"]).iterdir()}
-        told = {"environment": found, "files": files, "words": sys.argv[1:], "folder": os.getcwd()}
+        told = {"environment": found, "files": files, "words": sys.argv[1:], "folder": str(Path.cwd())}
         (Path(found["SM_OUTPUT_DATA_DIR"]) / "told.json").write_text(json.dumps(told))
 
 
