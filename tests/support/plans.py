@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from harness.contract import plan
 from harness.contract.metrics import Metric
 
-DATASET = plan.DatasetId("cifar-10", "15fc0000000000000000000000000000.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),))
+DATASET = plan.DatasetId(
+    "cifar-10", "15fc0000000000000000000000000000.dir", 10, False, (plan.FileId("a/b", "0" * 32, 10),)
+)
 CONFIG: dict[str, plan.Scalar] = {
     "resnet_size": 8,
     "resnet_version": 1,
