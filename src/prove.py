@@ -15,6 +15,7 @@ from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
+SEED = Rule("a number", str.isdigit, lambda _: 1)
 VERB = Verb(
     name="prove",
     about=__doc__,

@@ -33,7 +33,12 @@ def test_a_classifiers_files_hold_no_times_and_no_speeds(tmp_path):
     files, record = published(tmp_path, DESCRIPTION, RESULTS)
     assert set(files) == {"model.keras", "metrics.json", "learning_curve.csv", "confusion.csv"}
     assert files["learning_curve.csv"].decode() == STABLE
-    about = {"program": "mine", "experiment_id": record.experiment_id, "dataset_hash": "15fc0000000000000000000000000000.dir", "weights": "w" * 64}
+    about = {
+        "program": "mine",
+        "experiment_id": record.experiment_id,
+        "dataset_hash": "15fc0000000000000000000000000000.dir",
+        "weights": "w" * 64,
+    }
     assert json.loads(files["metrics.json"]) == {**RESULTS.metrics, **about}
     pairs = files["confusion.csv"].decode().splitlines()
     assert pairs[0] == "actual,predicted"

@@ -21,16 +21,20 @@ class Published:
 class Sample:
     """A small data set that the project makes itself, and that stands in where the real one cannot be had.
 
+    Where `data.pin` is null it is all the data that there is; `real` then says that it is the data that was meant.
+
     Attributes:
         name, hash: as its DatasetId has them.
         write: makes it in a folder; the bytes are the same on every machine.
         warning: one line for everybody who sees a result of it.
+        real: whether it stands in for nothing: no result is to be warned of, and the cloud trains on it.
     """
 
     name: str
     hash: str
     write: Callable[[Path], DatasetId]
-    warning: str
+    warning: str = ""
+    real: bool = False
 
 
 @dataclass(frozen=True)

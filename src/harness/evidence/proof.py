@@ -45,7 +45,7 @@ def difference(first: Training, other: Training) -> str | None:
     tensor = verdict.first_tensor(first.record, other.record)
     if epoch is not None or tensor is not None:
         where = f"from epoch {epoch}, step {_step(first, epoch)} at the latest" if epoch else "at the end"
-        return f"{tensor or 'the weights'} differ{'s' if tensor else ''} {where}"
+        return f"{tensor} differs {where}" if tensor else f"the weights differ {where}"
     if first.record.weights != other.record.weights:
         return "the weights differ at the end"
     for number, (row, own) in enumerate(zip(first.epochs, other.epochs, strict=False), 1):

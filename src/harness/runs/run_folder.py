@@ -96,6 +96,11 @@ class RunFolder:
         return self.path / "verdict.json"
 
     @property
+    def foreign(self) -> Path:
+        """Of a baseline whose code is not this repository's: whose it is."""
+        return self.path / "foreign.txt"
+
+    @property
     def reserve(self) -> Path:
         """Disk blocks held back, so that a full disk can still be recorded."""
         return self.path / ".reserve"
