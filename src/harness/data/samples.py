@@ -28,4 +28,7 @@ def write(folder: Path, source: Sample) -> DatasetId:
         dataset = source.write(folder)
     if dataset.hash != source.hash:
         dataset = source.write(folder)
+    if dataset.hash != source.hash:
+        what = f"the sample {source.name} is {dataset.hash}, and its program says {source.hash}"
+        raise DataError(what, legal=f"the hash {dataset.hash} in src/programs, if that is what it should be")
     return replace(dataset, sample=not source.real)

@@ -48,10 +48,13 @@ def difference(first: Training, other: Training) -> str | None:
         return f"{tensor} differs {where}" if tensor else f"the weights differ {where}"
     if first.record.weights != other.record.weights:
         return "the weights differ at the end"
-    for number, (row, own) in enumerate(zip(first.epochs, other.epochs, strict=False), 1):
+    rows = {row["epoch"]: row for row in other.epochs}  # nobody heard what a script said after its worker was killed
+    for row in first.epochs:
+        own = rows.get(row["epoch"], row)
         for name in row:
             if not name.endswith(TIMES) and row[name] != own.get(name):
-                return f"{name} differs in epoch {number} ({row[name]} and {own.get(name)}), the weights do not"
+                values = f"{row[name]} and {own.get(name)}"
+                return f"{name} differs in epoch {row['epoch']:g} ({values}), the weights do not"
     if first.record.results != other.record.results:
         return "the test results differ, the weights do not"
     return None
