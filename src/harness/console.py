@@ -15,7 +15,8 @@ from harness.contract.errors import HarnessError
 
 CELL = 60  # characters of a table's cell at most
 STOPPED = "stopped before the run began; nothing is left behind"
-TYPED = Path(sys.argv[0]).resolve().parent == Path(__file__).resolve().parents[1]  # a verb of src/ is what runs here
+MAIN = getattr(sys.modules["__main__"], "__file__", None) or ""
+TYPED = Path(MAIN).resolve().parent == Path(__file__).resolve().parents[1]  # a verb of src/ is what runs here
 OURS = ("harness", "programs", "hydra_plugins")  # packages of src/, which need no installation
 
 

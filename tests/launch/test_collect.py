@@ -1,8 +1,11 @@
+import errno
 import json
+import shutil
 
 import pytest
 
 from harness.contract import atomic, job_folder, record, serial
+from harness.contract.errors import RunFailed
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
@@ -83,3 +86,27 @@ def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
 def test_a_worker_that_ends_badly_after_its_record_has_failed(run):
     found = collect(run, PLAN, ended(run, 3))
     assert (found.status, found.reason) == ("failed", "the worker exited with 3")
+
+
+def test_a_record_takes_the_blocks_that_were_held_back_where_the_disk_is_full(run, monkeypatch):
+    held_back = run.reserve.stat().st_ino
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "write", full)
+    final = collect(run, PLAN, ended(run))
+    assert serial.from_json(record.RunRecord, json.loads(run.record.read_text())) == final
+    assert run.record.stat().st_ino == held_back and not run.reserve.exists()
+
+
+def test_a_run_folder_that_is_gone_is_told_in_one_line(run):
+    shutil.rmtree(run.path)
+    with pytest.raises(RunFailed, match="has no record: it was moved or removed while the run went on"):
+        collect(run, PLAN, ended(run))
+
+
+def test_what_the_worker_said_last_is_the_reason_where_it_could_not_write_it(run):
+    (run.job / "output" / "data" / "record.json").unlink()
+    said = Ended(1, None, run.job / "model", run.job / "output", last_words="OSError: No space left on device")
+    assert collect(run, PLAN, said).reason == "OSError: No space left on device"

@@ -57,3 +57,19 @@ def test_a_terminal_gets_a_bar_with_the_same(
 @pytest.mark.parametrize("line", ["", "text", "progress", "epoch=one step=1", "epochs=3 step=1"])
 def test_any_other_line_has_no_numbers(line: str) -> None:
     assert parse(line) == {}
+
+
+def test_a_log_on_a_full_disk_ends_nothing_and_the_workers_reason_is_remembered():
+    heard = []
+    listener = Listener(Path("/dev/full"), heard.append)
+    listener("worker x")
+    listener("epoch=1 step=2 train_loss=0.5")
+    listener("failed: OSError: no space")
+    listener.close()
+    assert heard[0]["epoch"] == 1 and listener.failure == "OSError: no space"
+
+
+def test_a_log_that_cannot_be_opened_ends_nothing(tmp_path):
+    listener = Listener(tmp_path / "gone" / "log.txt", print)
+    listener("worker x")
+    listener.close()

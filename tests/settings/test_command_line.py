@@ -29,10 +29,10 @@ def test_one_module_reads_the_command_line():
 
 
 def test_words_are_parted_into_names_own_words_settings_and_options():
-    line = parse(declared("replay"), ["last", "code=here", "mode.runner=container", "seed=1", "--cfg", "job", "~xla"])
+    line = parse(declared("replay"), ["last", "code=here", "mode.runner=container", "seed=1", "--cfg", "job"])
     assert line.names == ("last",)
     assert line.own == {"code": "here", "data": None, "lock": None}
-    assert line.overrides == ("mode.runner=container", "seed=1", "~xla")
+    assert line.overrides == ("mode.runner=container", "seed=1")
     assert (line.multirun, line.show) == (False, "job")
     sweep = parse(TRAIN, ["-m", "seed=0,1", "+experiment=paper"])
     assert (sweep.multirun, sweep.show, sweep.overrides) == (True, None, ("seed=0,1", "+experiment=paper"))

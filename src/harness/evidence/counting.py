@@ -23,18 +23,17 @@ class Again:
 
 def again(run: RunFolder, record: RunRecord, dataset: Path) -> Again:
     """Score the model of a run that foreign code trained and counted."""
+    name = record.experiment.program
     try:
-        owner = program.load(record.experiment.program)
+        owner = program.load(name)
         if owner.score is None:
-            return Again(0, f"not counted again: {record.experiment.program} has no score of its own", True)
+            return Again(0, f"not counted again: {name} has no score of its own", True)
         owner.runtime.configure(record.placement.threads or 1)
-        scores = owner.score(run.model(record), dataset)
-        checks = evaluation.check(evaluation.recorded(run.path), scores)
+        expected = evaluation.recorded(run.path)
+        scores = evaluation.score(expected, dataset)
+        checks = evaluation.check(expected, scores)
     except HarnessError as error:
         return Again(0, f"it cannot be counted again here: {error.what}", False)
-    except Exception as error:  # whatever a model of foreign code makes its reader raise
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return Again(0, f"its model cannot be scored here: {words}", False)
     agrees = all(check.agrees for check in checks)
     words = "; ".join(map(str, checks))
     return Again(len(scores.right), f"counted again by this checkout's program: {words}", agrees)

@@ -60,7 +60,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
     """
     now, runs, planned, here = datetime.now(UTC), ROOT / settings.runs_folder, stored.plan, asked.here
     files, original_files, state = _code(stored, here, say)
-    foreign = None if "code=here" in here else trust.foreign(ROOT, runs, stored, files)
+    foreign = None if "code=here" in here else trust.foreign(ROOT, runs, stored, files, say)
     if foreign is not None:
         trust.agree(name, foreign, asked.trust or asked.isolated, settings.dry_run, say)
     name = planned.experiment.program
@@ -72,7 +72,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
     trained = program.load(name)
     source = trained.source()
 
-    trained.check(training, settings.mode.instance_count)
+    trained.check_workers(training, settings.mode.instance_count)
     data = _data(stored, here, settings, source, say)
     target = _isolated(stored, settings) if asked.isolated else _target(stored, here, settings, state, say)
     if not settings.dry_run:

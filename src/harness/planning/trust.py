@@ -26,7 +26,7 @@ class Foreign:
     lines: tuple[str, ...]
 
 
-def foreign(root: Path, runs: Path, stored: StoredRun, files: Mapping[str, bytes]) -> Foreign | None:
+def foreign(root: Path, runs: Path, stored: StoredRun, files: Mapping[str, bytes], say: Say) -> Foreign | None:
     """What is known of a replay's code where it is not this repository's; None where it is.
 
     It is where the run lies among this project's own runs, and where the code is this checkout's or its commit's. Code
@@ -45,6 +45,7 @@ def foreign(root: Path, runs: Path, stored: StoredRun, files: Mapping[str, bytes
             known[f"commit {git.commit[:12]}"] = committed.files(root, git.commit, program, None)
     code = bundle.code_hash(files)
     if any(bundle.code_hash(each) == code for each in known.values()):
+        say("          it is this repository's own: nothing that a stranger wrote is executed")
         return None
     differences = {name: tuple(baseline.differences(each, files)) for name, each in known.items()}
     nearest = min(differences, key=lambda name: len(differences[name]))
