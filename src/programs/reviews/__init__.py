@@ -7,15 +7,11 @@ from typing import Annotated
 from harness.contract.metrics import Metric
 from harness.contract.program import Program
 from harness.contract.rules import in_range
-from harness.contract.source import made
 from harness.frameworks.tensorflow import TensorFlow
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained."""
-
-    width: Annotated[int, in_range(1, 1024)]
     dropout: Annotated[float, in_range(0, 1, below=True)]
     learning_rate: Annotated[float, in_range(0, above=True)]
     batch_size: Annotated[int, in_range(1)]
@@ -27,11 +23,8 @@ PROGRAM = Program(
     settings=Settings,
     metrics=(Metric("accuracy", "higher", share=True), Metric("loss", "lower", unit="nats")),
     train=lambda settings, data, job: import_module("programs.reviews.training").Training(settings, data),
-    source=lambda: made(
-        "reviews", "edb5f8812570102913f608a2971d4078.dir", import_module("programs.reviews.texts").files
-    ),
+    source=lambda: import_module("programs.reviews.texts").SOURCE,
     examples="reviews",
     model="model.keras",
     runtime=TensorFlow(),
-    about=lambda settings: f"embedding of {settings.width}, dropout {settings.dropout:g}",
 )

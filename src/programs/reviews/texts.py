@@ -2,20 +2,26 @@
 
 import hashlib
 
-GOOD = "charming moving bright funny clever warm gripping honest"
-BAD = "dull clumsy slow noisy shallow cold endless false"
+from harness.contract.source import made
+
+TELLING = (
+    "dull clumsy slow noisy shallow cold endless false",
+    "charming moving bright funny clever warm gripping honest",
+)
 PLAIN = "the film a story with its actors and music in scenes of one long evening that we saw"
 
 
 def files() -> dict[str, str]:
     """`label<tab>text` lines, to train on and to test; a label is 1 where most of the telling words are good."""
-    lines = [_line(number) for number in range(2000)]
-    return {"train.tsv": "".join(lines[:1600]), "test.tsv": "".join(lines[1600:])}
+    parts = {"train": range(1400), "validation": range(1400, 1600), "test": range(1600, 2000)}
+    return {f"{name}.tsv": "".join(map(_line, numbers)) for name, numbers in parts.items()}
 
 
 def _line(number: int) -> str:
     drawn = hashlib.sha256(str(number).encode()).digest()
-    telling = [(GOOD if byte % 2 else BAD).split()[byte // 2 % 8] for byte in drawn[:3]]
-    plain = [PLAIN.split()[byte % 18] for byte in drawn[3:9]]
-    words = [word for pair in zip(plain, [*telling, *plain[:3]], strict=True) for word in pair]
-    return f"{int(sum(word in GOOD.split() for word in telling) > 1)}\t{' '.join(words)}\n"
+    words = [TELLING[byte % 2].split()[byte // 2 % 8] for byte in drawn[:3]]
+    words += [PLAIN.split()[byte % 18] for byte in drawn[3:12]]
+    return f"{int(sum(byte % 2 for byte in drawn[:3]) > 1)}\t{' '.join(words)}\n"
+
+
+SOURCE = made("reviews", "b2e6966ce3c6d3fa306768b84c6ed02a.dir", files)
