@@ -11,6 +11,7 @@ import tensorflow as tf
 from harness.contract.steps import Arrays, Outcome, Steps
 from harness.frameworks import tensorflow
 from programs.reviews import Settings
+from programs.reviews.texts import SPLITS
 
 
 def read(path: Path) -> tuple[Any, Any]:
@@ -21,16 +22,12 @@ def read(path: Path) -> tuple[Any, Any]:
 
 
 class Training(Steps):
-    """A step is an epoch of `fit`; the harness reseeds Keras before each, so shuffling and dropout resume."""
-
-    steps_per_epoch, batch, reseed = 1, 1400, True
+    steps_per_epoch, batch, reseed = 1, 1400, True  # the harness reseeds Keras before each epoch
 
     def __init__(self, settings: Settings, data: Path) -> None:
         tf.config.experimental.enable_op_determinism()
         self.settings, self.steps, self.seed = settings, settings.epochs, settings.seed
-        self.train, self.validation, self.test = (
-            read(data / f"{name}.tsv") for name in ("train", "validation", "test")
-        )
+        self.train, self.validation, self.test = (read(data / f"{split}.tsv") for split in SPLITS)
         layers = [keras.layers.Embedding(512, 16), keras.layers.GlobalAveragePooling1D()]
         layers += [keras.layers.Dropout(settings.dropout), keras.layers.Dense(1, activation="sigmoid")]
         self.model = keras.Sequential([keras.Input((12,), dtype="int32"), *layers])
