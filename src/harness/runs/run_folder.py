@@ -149,22 +149,6 @@ def plan_text(plan: RunPlan) -> str:
     return dumps(schema1.downgrade_plan(plan) if plan.schema == schema1.FIRST else plan)
 
 
-def make_writable(runs: Path) -> None:
-    """Make the folder of all runs if it is not there, and see that it can be written.
-
-    Raises:
-        NotReady: it cannot be made or written.
-    """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        probe = runs / f".write-test.{os.getpid()}"
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except OSError as error:
-        reason = f"runs_folder={runs} cannot be written: {error.strerror}"
-        raise NotReady(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
-
-
 def ids(runs: Path) -> list[str]:
     """The names of the run folders in `runs`, sorted: not of what a killed program left under a temporary name."""
     try:
