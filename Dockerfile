@@ -15,15 +15,19 @@ ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
-COPY requirements-train.lock requirements-cloud.lock requirements-gpu.lock /opt/
+# A program's own lock is complete; to the project's the cloud and GPUs add theirs.
+ARG LOCK=requirements-train.lock
+COPY requirements-cloud.lock requirements-gpu.lock /opt/
+COPY ${LOCK} /opt/lock/requirements.lock
 ARG KIND=local
 
 # pip trusts the base's certificates rather than its own copy, so that a base made behind a proxy works.
 # Modules are compiled here, since the user of a container may not write them.
 RUN python3 -m venv /opt/venv \
-    && locks="--requirement /opt/requirements-train.lock" \
-    && if [ "${KIND}" != local ]; then locks="${locks} --requirement /opt/requirements-cloud.lock"; fi \
-    && if [ "${KIND}" = gpu ]; then locks="${locks} --requirement /opt/requirements-gpu.lock"; fi \
+    && locks="--requirement /opt/lock/requirements.lock" \
+    && if [ "${LOCK}" != requirements-train.lock ]; then kind=local; else kind="${KIND}"; fi \
+    && if [ "${kind}" != local ]; then locks="${locks} --requirement /opt/requirements-cloud.lock"; fi \
+    && if [ "${kind}" = gpu ]; then locks="${locks} --requirement /opt/requirements-gpu.lock"; fi \
     && PIP_CERT=/etc/ssl/certs/ca-certificates.crt pip install --no-cache-dir --disable-pip-version-check \
         --no-deps --require-hashes --compile ${locks} \
     && mkdir -p /opt/ml \

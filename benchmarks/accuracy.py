@@ -69,7 +69,7 @@ def ours(seed: int) -> tuple[float, float]:
         record = json.loads(path.read_text())
     if record["experiment"]["dataset"]["sample"]:
         sys.exit("error: that was the bundled sample; type: python src/fetch.py")
-    accuracy = record["results"]["test_accuracy"]
+    accuracy = record["results"]["metrics"]["test_accuracy"]
     print(f"ours   seed {seed}: {accuracy:.4f} in {minutes:.1f} minutes, weights {record['weights'][:12]}", flush=True)
     return accuracy, minutes
 

@@ -34,26 +34,36 @@ WORDS = {
     "determinism": "deterministic operations off",
     "order": "another order of images",
 }
-SETTINGS = ("resnet_size=8", "epochs=1", "batch_size=32", "num_data_batches=1", "warmup_epochs=0")
+SETTINGS = {"resnet_size": 8, "epochs": 1, "batch_size": 32, "num_data_batches": 1, "warmup_epochs": 0.0}
 CHILD = """
 import json, os, sys, tempfile
 from dataclasses import replace
 from pathlib import Path
-from harness import config, environment, sample
-(threads, changed, line), sys.argv[1:] = json.loads(sys.argv[1]), sys.argv[2:]
-def train(settings):
-    environment.configure(threads)
+import yaml
+from harness.frameworks.tensorflow import TensorFlow
+from programs.cifar10.host import sample
+from programs.cifar10.settings import Training
+threads, changed, line, root, settings = json.loads(sys.argv[1])
+composed = {}
+for name in ("program/cifar10", "scale_of/cifar10/quick"):
+    composed |= yaml.safe_load(Path(root, "conf", f"{name}.yaml").read_text())
+composed |= settings
+settings = Training(**{name: composed[name] for name in Training.__dataclass_fields__})
+with tempfile.TemporaryDirectory() as scratch:
+    folder = Path(scratch, "data")
+    sample.write(folder)
+    TensorFlow().configure(threads)  # from here on no scikit-learn
     os.environ.update(changed)
     import tensorflow as tf
-    from harness import checkpoint, dataset, fit, step
-    with tempfile.TemporaryDirectory() as folder:
-        sample.write(Path(folder))
-        data = dataset.load(Path(folder), 1, settings.training.validation_images, 0)
+    from harness.worker import checkpoint, clock, loop
+    from programs.cifar10 import dataset, inputs, training
+    data = dataset.load(folder, 1, settings.validation_images, 0)
     data = replace(data, train_images=data.train_images[:960], train_labels=data.train_labels[:960])
     exec(line, globals() | locals())
-    print(checkpoint.weight_digest(fit.train(settings.training, data, lambda values: None).model))
-    return 0
-config.run(train)
+    steps = training.ResNetTraining(settings, data)
+    checkpointer = loop.Checkpointer(Path(scratch), "bits", 1e9, False)
+    trained = loop.Loop(steps, "images", lambda values: None, checkpointer, clock.Clock()).run()
+    print(checkpoint.digest(trained.outcome.weights))
 """
 
 
@@ -74,7 +84,7 @@ def main() -> None:
 
 def digest(threads: int, changed: dict[str, str], line: str) -> str:
     """The weights' digest after the training."""
-    command = [sys.executable, "-c", CHILD, json.dumps([threads, changed, line]), *SETTINGS]
+    command = [sys.executable, "-c", CHILD, json.dumps([threads, changed, line, str(ROOT), SETTINGS])]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True

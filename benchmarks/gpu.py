@@ -93,7 +93,8 @@ def named(name: str) -> Part:
 
 def chosen(patterns: list[str], small: bool) -> list[Part]:
     """The parts that the patterns ask for, in their order."""
-    every, found = parts(small), {}
+    every = parts(small)
+    found: dict[str, Part] = {}
     for pattern in patterns or ["*"]:
         alike = [part for part in every if fnmatch.fnmatchcase(part.name, pattern)]
         for part in alike or [named(pattern)]:
@@ -364,13 +365,13 @@ def child(
     """Build, compile, take BITS steps for the digest, time blocks of steps; each finding is a line of JSON."""
     began = time.perf_counter()
     sys.path.insert(0, str(ROOT / "src"))
-    from harness import environment
+    from harness.frameworks.tensorflow import TensorFlow
 
-    environment.configure(threads)
+    TensorFlow().configure(threads)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("LOG", "2")
     import tensorflow as tf
 
-    from harness import checkpoint
+    from harness.worker import checkpoint
 
     say(import_s=passed(began), xla_flags=os.environ.get("XLA_FLAGS", ""))
     gpus = tf.config.list_physical_devices("GPU")
@@ -398,7 +399,7 @@ def steps_and_speed(trainer: Any, kind: str, seconds: float, small: bool, kept: 
     """What a child does with the device to itself."""
     import tensorflow as tf
 
-    from harness import checkpoint
+    from harness.worker import checkpoint
 
     last, batch = 30 if small else BITS, trainer.config.batch_size
     most = 1 if kind == "step" else 1000
@@ -406,7 +407,7 @@ def steps_and_speed(trainer: Any, kind: str, seconds: float, small: bool, kept: 
     if until == "killed":
         took(trainer, last // 3 if small else KEPT, most)
         arrays = trainer.arrays()
-        checkpoint.write(Path(kept), checkpoint.Checkpoint("gpu", 0, trainer.step, [], arrays))
+        checkpoint.write(Path(kept), checkpoint.Checkpoint("gpu", trainer.step, [], arrays))
         say(kept=trainer.step, kill=True)
         while True:  # until the signal comes, most likely inside a call
             trainer.advance(steps=most)
@@ -465,12 +466,12 @@ def our_trainer(size: int, batch: int, precision: str, xla: bool, images: int) -
     import numpy as np
     import yaml
 
-    from harness.dataset import Dataset
-    from harness.settings import Training
-    from harness.step import Trainer
+    from programs.cifar10.dataset import Dataset
+    from programs.cifar10.settings import Training
+    from programs.cifar10.step import Trainer
 
     composed: dict[str, Any] = {}
-    for name in ("config", "scale/full"):
+    for name in ("program/cifar10", "scale_of/cifar10/full"):
         composed |= yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
     composed |= {"resnet_size": size, "batch_size": batch, "precision": precision, "xla": xla, "epochs": 1000}
     composed |= {"learning_rate": 0.05, "warmup_epochs": 5.0, "augment": True, "small_epochs": 0.0}

@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     asked, settings = parser.parse_known_args()
     results = [train(seed, settings) for seed in range(asked.seeds)]
-    found = [each["test_accuracy"] for each in results]
+    found = [each["metrics"]["test_accuracy"] for each in results]
     mean = statistics.mean(found)
     print(
         json.dumps(
@@ -36,22 +37,22 @@ def main() -> None:
                 "n": len(found),
                 "mean": round(mean, 4),
                 "spread": round(statistics.stdev(found), 4),
-                "noise": round(math.sqrt(mean * (1 - mean) / results[0]["test_images"]), 4),
+                "noise": round(math.sqrt(mean * (1 - mean) / results[0]["examples"]), 4),
                 "range": round(max(found) - min(found), 4),
             }
         )
     )
 
 
-def train(seed: int, settings: list[str]) -> dict[str, float]:
+def train(seed: int, settings: list[str]) -> dict[str, Any]:
     """The results of one run."""
     runs = ROOT / "runs"
     before = set(runs.glob("*/record.json"))
     command = [sys.executable, "src/train.py", "mode.runner=process", "sweep=seeds", f"seed={seed}", *settings]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (made,) = set(runs.glob("*/record.json")) - before
-    results: dict[str, float] = json.loads(made.read_text())["results"]
-    print(f"seed {seed}: test accuracy {results['test_accuracy']:.4f}", flush=True)
+    results: dict[str, Any] = json.loads(made.read_text())["results"]
+    print(f"seed {seed}: test accuracy {results['metrics']['test_accuracy']:.4f}", flush=True)
     return results
 
 

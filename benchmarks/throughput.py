@@ -182,9 +182,9 @@ def ours(arguments: argparse.Namespace, deterministic: bool = True) -> None:
 
 def our_trainer(arguments: argparse.Namespace, deterministic: bool = True, data: Any = None) -> Any:
     sys.path.insert(0, str(ROOT / "src"))
-    from harness.frameworks import tensorflow
+    from harness.frameworks.tensorflow import TensorFlow
 
-    tensorflow.configure(arguments.threads)
+    TensorFlow().configure(arguments.threads)
     import yaml
 
     from programs.cifar10.dataset import Dataset
@@ -196,7 +196,7 @@ def our_trainer(arguments: argparse.Namespace, deterministic: bool = True, data:
 
         tf.config.experimental.enable_op_determinism()
     composed: dict[str, Any] = {}
-    for name in ("config", "scale/full"):
+    for name in ("program/cifar10", "scale_of/cifar10/full"):
         composed |= yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
     composed |= {"resnet_size": arguments.sizes[0]}
     config = Training(**{name: composed[name] for name in Training.__dataclass_fields__})
@@ -236,9 +236,9 @@ def keras_fit(arguments: argparse.Namespace) -> None:
 def matmul(arguments: argparse.Namespace) -> None:
     """What the cores can do: a matrix product of 2048 x 2048 in TensorFlow with oneDNN, in GFLOP per second."""
     sys.path.insert(0, str(ROOT / "src"))
-    from harness.frameworks import tensorflow
+    from harness.frameworks.tensorflow import TensorFlow
 
-    tensorflow.configure(arguments.threads)
+    TensorFlow().configure(arguments.threads)
     import tensorflow as tf
 
     a = tf.random.stateless_uniform([2048, 2048], (1, 2))
@@ -249,11 +249,8 @@ def whole(arguments: argparse.Namespace) -> None:
     """All data, steps, evaluations and files of a run; prints when the first step was done, and the peak of memory."""
     sys.path.insert(0, str(ROOT / "src"))
     from harness.frameworks import tensorflow
-    from harness.worker import __main__
 
-    tensorflow.configure(arguments.threads)
-    sys.modules.update(dict.fromkeys(__main__.UNWANTED))  # type: ignore[arg-type]  # as the worker does
-    from harness.frameworks import tensorflow
+    tensorflow.TensorFlow().configure(arguments.threads)
     from harness.worker import checkpoint
     from programs.cifar10 import dataset, evaluation
 
@@ -264,7 +261,7 @@ def whole(arguments: argparse.Namespace) -> None:
     for _ in range(20):
         trainer.advance()
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint.write(Path(folder), checkpoint.Checkpoint("", 0, trainer.step, [], trainer.arrays()))
+        checkpoint.write(Path(folder), checkpoint.Checkpoint("", trainer.step, [], trainer.arrays()))
         evaluation.evaluate(trainer.infer, data.validation_images, data.validation_labels)
         evaluation.evaluate(evaluation.inference(trainer.model), data.test_images, data.test_labels)
         tensorflow.save(trainer.model, Path(folder, "model.keras"))
@@ -295,13 +292,13 @@ def write_random(folder: Path) -> str:
     sys.path.insert(0, str(ROOT / "src"))
     import numpy as np
 
-    from programs.cifar10 import batch_files
+    from programs.cifar10 import files
     from programs.cifar10.host import sample
 
     drawn = np.random.default_rng(0)
-    (folder / batch_files.BATCHES).mkdir()
-    (folder / batch_files.META).write_bytes(sample.meta_file(10000, tuple("0123456789")))
-    for path in (*batch_files.TRAIN, batch_files.TEST):
+    (folder / files.BATCHES).mkdir()
+    (folder / files.META).write_bytes(sample.meta_file(10000, tuple("0123456789")))
+    for path in (*files.TRAIN, files.TEST):
         pixels, labels = drawn.integers(0, 256, (10000, 3072), dtype=np.uint8), drawn.integers(0, 10, 10000)
         content = sample.batch_file(path, labels.tolist(), pixels, [f"{number}.png" for number in range(10000)])
         (folder / path).write_bytes(content)

@@ -35,7 +35,8 @@ def attach(line: CommandLine) -> int:
     """Follow the job of the run that is named."""
     settings = compose.one(line)
     from harness.cloud import runner
-    from harness.data import pins
+    from harness.contract import program
+    from harness.data import obtain
     from harness.finish import conclude, summary
     from harness.runs import run_folder
 
@@ -45,7 +46,7 @@ def attach(line: CommandLine) -> int:
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
-    dataset = ROOT / pins.pinned(ROOT, settings.data.pin).folder
+    dataset = obtain.place(ROOT, settings.data, program.load(settings.program).source())
     summary.announce(planned, run)
     return conclude.conclude(conclude.Started(job, run, planned, dataset, comet, since))
 

@@ -68,7 +68,8 @@ def compare_runs(names: list[str], everything: bool, settings: Config, fetch: bo
                     console.say("\n".join(f"  {line}" for line in lines))
                 for old_run, new_run in itertools.pairwise(found):
                     console.difference(comparison.code(old_run, new_run))
-        if best := comparison.better(found, baseline.band(runs, found[0])):
+        own = next((run for run in found if run.folder.path.parent.resolve() == runs.resolve()), found[0])
+        if best := comparison.better(found, baseline.band(runs, own)):
             console.say(f"\nbest      {best}")
     return 0
 

@@ -39,12 +39,12 @@ def evaluate(line: CommandLine) -> int:
     if expected.program != settings.program:
         command = f"python src/evaluate.py {folder} program={expected.program}"
         raise SettingError(f"{folder} is a run of {expected.program}", legal="its own program", command=command)
-    owner, score = program.load(expected.program), program.scorer(expected.program)
+    owner, _ = program.load(expected.program), program.scorer(expected.program)
     data = obtain.obtain(ROOT, settings.data, owner.source(), console.say)
     if data.dataset.hash != expected.dataset_hash:
         raise RunFailed(f"{folder} was trained on {expected.dataset_hash}, the data here is {data.dataset.hash}")
     owner.runtime.configure(threads(settings.mode))
-    scores = score(expected.model, data.folder)
+    scores = evaluation.score(expected, data.folder)
     checks = evaluation.check(expected, scores)
     for check in checks:
         console.say(str(check))

@@ -15,6 +15,7 @@ from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
+SEED = Rule("a number", str.isdigit, lambda _: 1)
 VERB = Verb(
     name="prove",
     about=__doc__,
@@ -25,7 +26,11 @@ VERB = Verb(
         ("mode.instance_count=2", "what two workers promise, too"),
         ("kill=1", "killed at another step"),
     ),
-    own=(Own("kill", "SEED", "chooses the step at which a training is killed", Rule("a number", str.isdigit, lambda _: 1)),),
+    own=(
+        Own(
+            "kill", "SEED", "chooses the step at which a training is killed", Rule("a number", str.isdigit, lambda _: 1)
+        ),
+    ),
     settings=("program", "scale", "training", "mode", "data"),
     exits={0: "all that the program offers is proven", 1: "a promise is broken, or a training failed"},
 )

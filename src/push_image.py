@@ -22,7 +22,7 @@ VERB = Verb(
         ("gpu mode.region=eu-west-1", "to the registry of that region"),
     ),
     names=Names("KIND", range(2), "one kind of image", "gpu (the default) or cpu", legal=("gpu", "cpu")),
-    settings=("mode",),
+    settings=("program", "mode"),
     fixed=("mode=cloud",),
     exits={0: "the image is in the registry", 1: "the build or the push failed"},
 )
@@ -37,7 +37,8 @@ def push_image(line: CommandLine) -> int:
     assert isinstance(settings.mode, Cloud)
     (kind,) = line.names or ("gpu",)
     session = account.session(settings.mode.region)
-    image = push.to_ecr(session, engine.recipe(ROOT), kind, lambda: engine.built(ROOT, kind, console.say), console.say)
+    name, say = settings.program, console.say
+    image = push.to_ecr(session, engine.recipe(ROOT, name), kind, lambda: engine.built(ROOT, kind, say, name), say)
     console.say(f"image     {image.asked}")
     console.say(f"digest    {image.digest}")
     console.say(f"by hand   mode.image={image.uri}")

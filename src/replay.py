@@ -3,6 +3,7 @@
 Settings that are typed replace the run's own.
 """
 
+import functools
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Names, Own, Verb
 
+TRUTH = one_of("true", "false")
 VERB = Verb(
     name="replay",
     about=__doc__,
@@ -25,11 +27,14 @@ VERB = Verb(
         ("last code=here", "with the code of this working tree"),
         ("last seed=1", "with another seed"),
         ("run.zip", "a run that python src/export.py packed"),
+        ("run.zip isolated=true", "the same where its code cannot do any harm"),
     ),
     names=Names("RUN", range(1, 2), "one run", "a run's id or folder, `last`, an archive, a Comet key, or a plan.json"),
     own=(
         Own("code", "here", "this working tree's code instead of the run's", one_of("here")),
         Own("data", "here", "the data that the project has now instead of the run's", one_of("here")),
+        Own("trust", "BOOL", "true: run an archive's own code, which is no commit's of this repository", TRUTH),
+        Own("isolated", "BOOL", "true: in a container without network, with its own folders alone", TRUTH),
         Own("lock", "here", "the libraries that are locked now instead of the run's", one_of("here")),
     ),
     settings=("program", "training", "mode", "data", "comet", "runs_folder", "dry_run", "allow_dirty", "yes"),
@@ -50,15 +55,20 @@ def replay(line: CommandLine) -> int:
     from harness.planning import replay
     from harness.sharing import find
 
-    here = {f"{name}={value}" for name, value in line.own.items() if value is not None}
-    since, runs = time.monotonic(), ROOT / settings.runs_folder
+    words = frozenset(f"{name}={value}" for name, value in line.own.items() if value is not None)
+    asked = replay.Asked(
+        words & {"code=here", "data=here", "lock=here"}, "trust=true" in words, "isolated=true" in words
+    )
+    since, runs, name = time.monotonic(), ROOT / settings.runs_folder, line.names[0]
     with tempfile.TemporaryDirectory() as scratch:
-        original = find.find(runs, line.names[0], Path(scratch))
-        drafted, changed = replay.make(original, here, settings, console.say)
+        original = find.find(runs, name, Path(scratch))
+        made = replay.make(original, name, asked, settings, console.say)
         if settings.dry_run:
-            console.say(str(drafted))
+            console.say(str(made.draft))
             return 0
-        started = conclude.start(drafted, settings, since, lambda run: baseline.keep(run, original, changed))
+        whose = made.foreign.words if made.foreign else None
+        keep = functools.partial(baseline.keep, baseline=original, files=made.changed, foreign=whose)
+        started = conclude.start(made.draft, settings, since, keep)
     return conclude.conclude(started)
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the training image, named after what it is made of: the first 12 digits of the sha256 over the locks and
 # Dockerfile. `tools/image.sh name` only prints that name. KIND=cpu and gpu build those for the
-# cloud, named ...-cpu and ...-gpu.
+# cloud, named ...-cpu and ...-gpu. LOCK=src/programs/NAME/requirements.lock builds that program's own.
 # Building takes about a minute, with CUDA several.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,7 +16,12 @@ fail() {
 }
 
 kind=${KIND:-local}
-name=harness-train:$(cat requirements-train.lock requirements-cloud.lock requirements-gpu.lock Dockerfile | sha256 | cut -c 1-12)
+lock=${LOCK:-requirements-train.lock}
+[ -f "$lock" ] || fail "LOCK=$lock is not there; legal: a lock's path in the project"
+locks=$lock # a program's own lock is complete: what the cloud and GPUs add fits the project's alone
+[ "$lock" != requirements-train.lock ] || locks="$lock requirements-cloud.lock requirements-gpu.lock"
+# shellcheck disable=SC2086 # several words
+name=harness-train:$(cat $locks Dockerfile | sha256 | cut -c 1-12)
 [ "$kind" = local ] || name=$name-$kind
 if [ "${1:-}" = name ]; then
     echo "$name"
@@ -40,6 +45,7 @@ hint=
 echo "Image $name: building on $base; $size."
 # A newer builder would add a statement of provenance, and with it make an index of images, which SageMaker has refused.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
-docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK_SHA256=$(sha256 <requirements-train.lock)" . ||
+docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK=$lock" \
+    --build-arg "LOCK_SHA256=$(sha256 <"$lock")" . ||
     fail "the image was not built; the lines above say why$hint"
 echo "Image $name: built."

@@ -7,6 +7,8 @@
 
 uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
 Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
+A program's requirements, src/programs/NAME/requirements.txt, get a lock of their own beside them, with the project's
+versions where those will do.
 The training lock is the part of the whole lock that requirements-train.txt needs, line for line; those for the
 cloud and for GPUs are what requirements-cloud.txt and requirements-gpu.txt need beyond it.
 """
@@ -72,12 +74,17 @@ def main() -> None:
     for kind in ("cloud", "gpu"):
         more = resolve(ROOT / f"requirements-{kind}.txt", kept)
         write(ROOT / f"requirements-{kind}.lock", [each for each in more if name_of(each[0]) not in needed])
-    write(ROOT / f"{CRATE}.lock", resolve(ROOT / f"{CRATE}.txt", crate_pins(args.upgrade)))
+    write(ROOT / f"{CRATE}.lock", resolve(ROOT / f"{CRATE}.txt", own_pins(CRATE, args.upgrade)))
+    for name in own(ROOT):
+        had = own_pins(name, args.upgrade)
+        fixed = {canonicalize_name(name_of(pin)) for pin in had}
+        others = [pin for pin in kept if canonicalize_name(name_of(pin)) not in fixed]
+        write(ROOT / f"{name}.lock", resolve_near(ROOT / f"{name}.txt", had, others))
 
 
 def faults(root: Path) -> Iterator[str]:
     """Each fault of the locks below `root` in one line, as far as the files alone tell: nothing is resolved."""
-    missing = [name for names in LOCKS.values() for name in names if not (root / name).exists()]
+    missing = [name for names in all_locks(root).values() for name in names if not (root / name).exists()]
     if missing:
         yield f"{missing[0]} is missing"
     else:
@@ -87,7 +94,7 @@ def faults(root: Path) -> Iterator[str]:
 
 def unsatisfied(root: Path) -> Iterator[str]:
     """Requirements that no pin satisfies on some machine of ours."""
-    for asking, names in LOCKS.items():
+    for asking, names in all_locks(root).items():
         pins = [Requirement(pin) for name in names for pin in read_pins(root / name)]
         for requirement in requirements(root / asking):
             if not all(satisfied(requirement, pins, environment) for environment in environments()):
@@ -138,8 +145,28 @@ def satisfied(requirement: Requirement, pins: Iterable[Requirement], environment
     )
 
 
-def crate_pins(upgrade: bool) -> list[str]:
-    lock = ROOT / f"{CRATE}.lock"
+def own(root: Path) -> list[str]:
+    """The programs with requirements of their own, as paths in the project without an ending."""
+    found = sorted(root.glob("src/programs/*/requirements.txt"))
+    return [path.relative_to(root).with_suffix("").as_posix() for path in found]
+
+
+def all_locks(root: Path) -> dict[str, tuple[str, ...]]:
+    """The locks of the project and of its programs."""
+    return LOCKS | {f"{name}.txt": (f"{name}.lock",) for name in own(root)}
+
+
+def resolve_near(asking: Path, pins: list[str], others: list[str]) -> list[tuple[str, list[str]]]:
+    """`resolve` with these pins, and with the others too where they allow it."""
+    try:
+        return resolve(asking, [*pins, *others])
+    except subprocess.CalledProcessError:
+        print(f"{asking.relative_to(ROOT)}: the project's versions do not do")
+        return resolve(asking, pins)
+
+
+def own_pins(name: str, upgrade: bool) -> list[str]:
+    lock = ROOT / f"{name}.lock"
     return read_pins(lock) if lock.exists() and not upgrade else []
 
 
@@ -261,7 +288,7 @@ def write(path: Path, blocks: list[tuple[str, list[str]]]) -> None:
     )
     if not path.exists() or path.read_text() != text:  # an unchanged lock keeps its time, and .venv stands
         path.write_text(text)
-    print(f"{path.name}: {len(blocks)} packages, {len(text) // 1000} kB")
+    print(f"{path.relative_to(ROOT)}: {len(blocks)} packages, {len(text) // 1000} kB")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ def whole(target: Path) -> bool:
 
 def test_a_file_arrives_whole_and_says_how_far_it_is(server: str, tmp_path: Path) -> None:
     Handler.plan = ["slow"]
-    fetch(server, tmp_path / "file", said := [])
+    said: list[str] = []
+    fetch(server, tmp_path / "file", said)
     assert whole(tmp_path / "file") and Handler.seen == ["whole"]
     assert said and all("of 0 MB" in line for line in said)
 

@@ -30,14 +30,14 @@ def test_a_replay_is_judged_by_the_copy_when_the_baseline_is_gone(tmp_path, orig
     run, record = replayed(tmp_path, original)
     for path in original.folder.path.rglob("*"):
         path.unlink() if path.is_file() else None
-    found = baseline.judge(run, record)
+    found = baseline.judge(run, record, run.path)
     assert (found.verdict, found.original) == ("identical", original.run_id)
     assert baseline.read_verdict(run) == found
 
 
 def test_a_baseline_without_a_record_gives_no_verdict(tmp_path, original):
     run, record = replayed(tmp_path, dataclasses.replace(original, record=None))
-    assert baseline.judge(run, record) is None and not run.verdict.exists()
+    assert baseline.judge(run, record, run.path) is None and not run.verdict.exists()
 
 
 def test_changed_code_is_named_by_file(tmp_path, original):
@@ -45,7 +45,9 @@ def test_changed_code_is_named_by_file(tmp_path, original):
     run = stage(tmp_path, planned, None)
     baseline.keep(run, original, {**CODE, "programs/mine/train.sh": b"one\ntwo\n"})
     other = dataclasses.replace(planned.experiment, code="e" * 64)
-    found = baseline.judge(run, dataclasses.replace(completed(planned, 11.0, weights="v" * 64), experiment=other))
+    found = baseline.judge(
+        run, dataclasses.replace(completed(planned, 11.0, weights="v" * 64), experiment=other), run.path
+    )
     assert found.reasons[0] == "code: programs/mine/train.sh +0 -2" and found.verdict == "different"
 
 
@@ -62,7 +64,7 @@ def test_the_band_is_that_of_the_runs_that_differ_in_their_seed_alone(tmp_path):
 
 def test_a_verdict_of_schema_1_is_read(tmp_path, original):
     run, record = replayed(tmp_path, original, environment={**ENVIRONMENT, "cpu": "another"}, weights="v" * 64)
-    found = baseline.judge(run, record)
+    found = baseline.judge(run, record, run.path)
     old = json.loads(run.verdict.read_text())
     old |= {"schema": 1, "accuracy_change": old.pop("change")}
     del old["metric"]

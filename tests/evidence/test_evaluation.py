@@ -48,7 +48,7 @@ def test_a_score_of_none_of_the_recorded_metrics_proves_nothing(tmp_path):
 
 
 def test_a_published_folder_is_read_by_its_program(tmp_path, monkeypatch):
-    owner = Program(object, DESCRIPTION.metrics, None, None, Source, model="model.keras")  # type: ignore[arg-type]
+    owner = Program(object, DESCRIPTION.metrics, None, Source, model="model.keras")  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: {"mine": owner}[name])
     about = {
         "program": "mine",

@@ -34,7 +34,7 @@ def score(model, data):
 
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch):
-    owner = Program(object, DESCRIPTION.metrics, None, score, Source, runtime=Threads())  # type: ignore[arg-type]
+    owner = Program(object, DESCRIPTION.metrics, None, Source, score, runtime=Threads())  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: owner)
 
 

@@ -32,7 +32,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "data.dvc").write_text(f"outs:\n- md5: {here}\n  path: data\n")
     sample = write(tmp_path / "elsewhere").hash
     source = Source(sample=Sample("sample-rows", sample, write, "SAMPLE"))
-    owner = Program(object, (), None, None, lambda: source, differences=differences)  # type: ignore[arg-type]
+    owner = Program(object, (), None, lambda: source, differences=differences)  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: owner)
     return tmp_path, sample, here, asked
 

@@ -34,7 +34,7 @@ def epochs(description):
 @pytest.fixture(autouse=True)
 def own_plots(monkeypatch):
     """The program, which draws as the test says."""
-    owner = Program(object, (), None, None, Source)  # type: ignore[arg-type]
+    owner = Program(object, (), None, Source)  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: owner)
     return lambda draw: monkeypatch.setattr(program, "load", lambda name: dataclasses.replace(owner, plots=draw))
 

@@ -62,7 +62,7 @@ def test_the_samples_warning_is_the_programs_and_survives_it(tmp_path, capsys, m
     planned = on_sample(plan_of(FOREST))
     run = stage(tmp_path, planned, None)
     source = Source(sample=Sample("sample-rows", "h", lambda folder: DATASET, "SAMPLE DATA: ten rows"))
-    owner = Program(object, (), None, None, lambda: source)  # type: ignore[arg-type]
+    owner = Program(object, (), None, lambda: source)  # type: ignore[arg-type]
     monkeypatch.setattr(program, "load", lambda name: owner)
     summary.announce(planned, run)
     assert said(capsys)[0] == "SAMPLE DATA: ten rows"

@@ -19,7 +19,7 @@ PROGRAMS = ROOT / "tests" / "programs"
 if str(PROGRAMS) not in programs.__path__:  # in this process they are beside those of src/
     programs.__path__.append(str(PROGRAMS))
 
-NAMES = ("tiny", "unruly")
+NAMES = ("tiny", "unruly", "scripted", "broken_dropout", "broken_momentum", "broken_order")
 POINTS = "points"  # the folder of the tiny program's data
 PLACEMENT = Placement("local", "process", "asked for", 1, 1, "local_cpu", 60.0, None, None)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -28,6 +28,7 @@ DATA = DatasetId("points", f"{'0' * 32}.dir", 1, False, (plan.FileId("train.csv"
 SETTINGS: dict[str, dict[str, Any]] = {
     "tiny": {"epochs": 2, "rate": 0.1, "batch": 50, "pause": 0.0, "seed": 0},
     "unruly": {"does": "train", "seed": 0},
+    "scripted": {"epochs": 2, "rate": 0.05, "shuffle": True, "pause": 0.0, "does": "train", "seed": 0},
 }
 
 

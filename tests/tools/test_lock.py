@@ -14,8 +14,9 @@ from tools import lock
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the requirements and their locks."""
-    for name in {*lock.LOCKS, *(name for names in lock.LOCKS.values() for name in names)}:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    locks = lock.all_locks(lock.ROOT)
+    for name in {*locks, *(name for names in locks.values() for name in names)}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(lock.ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -82,6 +83,34 @@ def test_a_package_that_would_be_installed_twice(project):
 def test_a_lock_that_is_missing(project):
     (project / "requirements-gpu.lock").unlink()
     assert list(lock.faults(project)) == ["requirements-gpu.lock is missing"]
+
+
+def test_the_lock_of_a_program_with_requirements_of_its_own(project):
+    folder = project / "src" / "programs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("packaging\n")
+    assert list(lock.faults(project)) == ["src/programs/mine/requirements.lock is missing"]
+    (folder / "requirements.lock").write_text(block(project / "requirements.lock", "packaging"))
+    assert list(lock.faults(project)) == []
+    (folder / "requirements.txt").write_text("packaging\nattrs\n")
+    own = "src/programs/mine/requirements"
+    assert list(lock.faults(project)) == [f"{own}.lock does not satisfy attrs of {own}.txt"]
+
+
+def test_a_program_takes_the_projects_versions_where_those_do(project, monkeypatch):
+    asked = []
+
+    def resolve(asking, pins):
+        asked.append(pins)
+        if "x==1" in pins:
+            raise subprocess.CalledProcessError(1, "uv")
+        return []
+
+    monkeypatch.setattr(lock, "resolve", resolve)
+    monkeypatch.setattr(lock, "ROOT", project)
+    lock.resolve_near(project / "requirements.txt", ["y==1"], ["z==1"])
+    lock.resolve_near(project / "requirements.txt", ["y==1"], ["x==1"])
+    assert asked == [["y==1", "z==1"], ["y==1", "x==1"], ["y==1"]]
 
 
 def check(root: Path) -> subprocess.CompletedProcess[str]:

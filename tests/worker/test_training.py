@@ -249,6 +249,19 @@ def test_a_worker_that_is_stopped_or_killed_and_resumed_comes_to_the_same(
         assert resumed.artifacts[name] == expected.artifacts[name]
 
 
+def test_a_stop_leaves_a_checkpoint_also_where_none_is_due(source: Path, tmp_path: Path, process: Any) -> None:
+    folder = tiny.stage(tmp_path, source, epochs=50, pause=0.02)
+    worker = process(folder)
+    while "epoch=1 " not in worker.stdout.readline():
+        assert worker.poll() is None
+    assert not checkpoints(folder)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 1
+    assert read(folder).reason == "stopped by SIGTERM"
+    (only,) = checkpoints(folder)
+    assert 6 <= int(only[5:14]) < 300
+
+
 def test_a_worker_that_is_stopped_before_it_trains_ends_at_once(tmp_path: Path, process: Any) -> None:
     folder = tiny.stage(tmp_path / "job", variant(tmp_path, "import time; time.sleep(60)\n"))
     worker = process(folder)

@@ -126,7 +126,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
     found = required(lambda: account.find(mode), nobody)
     say(f"account   {found.number} in {found.region}, {found.role}, s3://{found.bucket}/{mode.prefix}")
 
-    name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT), gpu)
+    name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT, settings.program), gpu)
     image, quota, price = images.Image(name, "DIGEST", name), "quota unknown", mode.usd_per_hour
     if found is not nobody:
         image = required(lambda: images.resolve(found.session, name, own=mode.image is None), image)

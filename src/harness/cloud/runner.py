@@ -21,7 +21,7 @@ from harness.contract.plan import RunPlan
 from harness.launch import request
 from harness.launch.runner import Ended
 from harness.runs import locks
-from harness.runs.run_folder import RunFolder
+from harness.runs.run_folder import RunFolder, checkpoint_files
 
 
 class Cloud:
@@ -126,8 +126,8 @@ class Burst(Cloud):
         place = request.runs_name(planned.run_id)
         for path in filter(Path.exists, (run.plan, run.patch)):
             self._store.put(f"{place}/plan/{path.name}", path)
-        for state in run.checkpoints.glob("step-*.ckpt"):
-            self._store.put(f"{place}/checkpoints/{state.name}", state)
+        for state in checkpoint_files(run.checkpoints):
+            self._store.put(f"{place}/checkpoints/{state.relative_to(run.checkpoints).as_posix()}", state)
         asked = self._ask(planned)
         region = self._session.region_name
         unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class Command:
     """What is run, in the program's own folder of the code channel; `--name value` of each setting follows.
 
-    It finds the settings in SM_HPS and config.json, the data in SM_CHANNEL_DATASET, leaves its model in SM_MODEL_DIR and
-    its checkpoints, where it writes some, in SM_CHECKPOINT_DIR. Its lines of `name=value` pairs are its metrics: one
-    with `epoch=` is a row of metrics.csv, and the last value of each train_NAME, validation_NAME and test_NAME counts.
+    It finds the settings in SM_HPS and config.json, the data in SM_CHANNEL_DATASET, and leaves its model in
+    SM_MODEL_DIR, its checkpoints, where it writes some, in SM_CHECKPOINT_DIR, all else in SM_OUTPUT_DATA_DIR. Its lines
+    of `name=value` pairs are its metrics: one with `epoch=` is a row of metrics.csv, and the last value of each
+    train_NAME, validation_NAME and test_NAME counts.
 
     Attributes:
         words: the command line; `python` is the interpreter of the program's own environment.

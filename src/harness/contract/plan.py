@@ -133,10 +133,10 @@ class Promise:
     `name` is replay, resume or workers; `status` proven, broken or not offered; `why` is what that rests on.
     """
 
-    name: str
-    status: str
-    fingerprint: str
-    why: str
+    name: Annotated[str, legal.WORD]
+    status: Annotated[str, one_of("proven", "broken", "not offered")]
+    fingerprint: Annotated[str, legal.SHA256]
+    why: Annotated[str, legal.TEXT]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class RunRecord:
     `status` is "completed", "failed" or, ended by a sweep, "pruned"; then `reason` says why. Times are UTC, ISO 8601.
     `seconds` are wall time by phase. `weights` is the digest of the final weights, `tensors` that of each of them as
     (path, first 16 hexadecimal characters), in the model's order, `worker_weights` what each worker found it to be,
-    `artifacts` the sha256 of each file by name. `environment` is None where the worker died before it could tell.
+    `artifacts` the sha256 of each file by path. `environment` is None where the worker died before it could tell.
     """
 
     schema: Annotated[int, in_range(1, SCHEMA)]
@@ -75,7 +75,7 @@ class RunRecord:
     tensors: tuple[Annotated[tuple[str, ...], legal.between(2, 2)], ...]
     worker_weights: tuple[str, ...]
     seconds: Annotated[dict[str, Annotated[float, legal.SECONDS]], legal.at_most(1000)]
-    artifacts: Annotated[dict[Annotated[str, legal.NAME], Annotated[str, legal.SHA256]], legal.at_most(1000)]
+    artifacts: Annotated[dict[Annotated[str, legal.PATH], Annotated[str, legal.SHA256]], legal.at_most(1000)]
     exit_code: int | None
     bill: Bill | None
 

@@ -12,7 +12,7 @@ from harness.contract import identity
 from harness.contract.errors import DataError, SettingError
 from harness.contract.plan import DatasetId
 from harness.contract.source import Sample, Source
-from harness.data import turn
+from harness.data import samples, turn
 from harness.data.dvc import NotThere, Project
 from harness.data.pins import Pin, pinned
 from harness.runs import removal
@@ -41,14 +41,21 @@ def expected(root: Path, settings: Data, source: Source) -> Obtained:
         DataError: the document cannot be read, or the folder holds something else.
     """
     root = root.resolve()
+    if settings.pin is None:
+        source_sample = samples.only(source)
+        folder = root / CACHE / source_sample.name
+        if _holds_something(folder):
+            return Obtained(folder, samples.write(folder, source_sample), "its own sample", ())
+        known = DatasetId(source_sample.name, source_sample.hash, 0, not source_sample.real, ())
+        return Obtained(folder, known, "not written yet", ())
     pin = pinned(root, settings.pin)
     folder, project = root / pin.folder, Project(root, pin.document, pin.hash, lambda line: None)
     if _holds_something(folder):
         return Obtained(folder, _check(folder, pin, project, source), "already there", ())
-    known = source.published.dataset if source.published else None
-    if known is None or pin.hash != known.hash:
-        known = DatasetId("custom", pin.hash, 0, False, project.listing())
-    return Obtained(folder, known, "not fetched", ())
+    published = source.published.dataset if source.published else None
+    if published is None or pin.hash != published.hash:
+        published = DatasetId("custom", pin.hash, 0, False, project.listing())
+    return Obtained(folder, published, "not fetched", ())
 
 
 def obtain(
@@ -63,6 +70,8 @@ def obtain(
         NotReady: a file or folder cannot be written.
     """
     root = root.resolve()
+    if settings.pin is None:
+        return sample(root, samples.only(source))
     pin = pinned(root, settings.pin)
     folder, cache, project = root / pin.folder, root / CACHE, Project(root, pin.document, pin.hash, say)
     if _holds_something(folder):
@@ -119,7 +128,7 @@ def obtain(
             legal = "on_missing=sample" if source.sample else ""
             raise DataError(what, legal=legal, command="python src/fetch.py archive=PATH")
         folder = cache / source.sample.name
-        return Obtained(folder, _sample(folder, source.sample), "bundled sample", tuple(tried))
+        return Obtained(folder, samples.write(folder, source.sample), "bundled sample", tuple(tried))
 
 
 def sample(root: Path, source: Sample) -> Obtained:
@@ -130,7 +139,18 @@ def sample(root: Path, source: Sample) -> Obtained:
     """
     folder = root.resolve() / CACHE / source.name
     with turn.taken(folder.parent):
-        return Obtained(folder, _sample(folder, source), "bundled sample", ())
+        return Obtained(folder, samples.write(folder, source), "bundled sample", ())
+
+
+def place(root: Path, settings: Data, source: Source) -> Path:
+    """Where the data lies, whether it is there or not.
+
+    Raises:
+        DataError: there is none.
+    """
+    if settings.pin is None:
+        return root / CACHE / samples.only(source).name
+    return root / pinned(root, settings.pin).folder
 
 
 def _holds_something(folder: Path) -> bool:
@@ -178,11 +198,3 @@ def _take(path: Path, cache: Path, pin: Pin, project: Project, source: Source) -
     finally:
         removal.remove(unpacked, cache)
     project.take_into_cache()
-
-
-def _sample(folder: Path, source: Sample) -> DatasetId:
-    try:
-        dataset = identity.identify(folder, source.name, sample=True)
-    except DataError:
-        return source.write(folder)
-    return dataset if dataset.hash == source.hash else source.write(folder)

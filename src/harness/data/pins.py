@@ -19,14 +19,15 @@ class Pin:
     hash: str
 
 
-def pinned(root: Path, document: str) -> Pin:
+def pinned(root: Path, document: str | None) -> Pin:
     """What a document of the project pins.
 
     Raises:
-        DataError: it is absent, unreadable, or pins no folder beside it.
+        DataError: it is absent, unreadable, or pins no folder beside it; or there is none.
     """
+    document = named(document)
     try:
-        return _parse((root / document).read_text(), document)
+        return _parse((root / document).read_bytes(), document)
     except FileNotFoundError as error:
         raise DataError(f"{document} is missing", command=f"git checkout -- {document}") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -34,13 +35,25 @@ def pinned(root: Path, document: str) -> Pin:
         raise DataError(f"{document} cannot be read: {reason}", command=f"ls -l {document}") from error
 
 
-def pinned_at(root: Path, revision: str, document: str) -> Pin:
+def named(document: str | None) -> str:
+    """The document, for what cannot be done without one.
+
+    Raises:
+        DataError: no data is pinned.
+    """
+    if document is None:
+        raise DataError("this program pins no data: its sample is all that there is", legal="data.pin=FILE.dvc")
+    return document
+
+
+def pinned_at(root: Path, revision: str, document: str | None) -> Pin:
     """What a document pins as of a commit, branch or tag.
 
     Raises:
         NotReady: git does not have it there.
-        DataError: it pins no folder beside it.
+        DataError: it pins no folder beside it, or there is none.
     """
+    document = named(document)
     option = revision.startswith("-")  # one would do what it says
     shown = None if option else repository.run(root, "show", f"{revision}:./{document}")
     if shown is None or shown.returncode:
@@ -49,7 +62,7 @@ def pinned_at(root: Path, revision: str, document: str) -> Pin:
     return _parse(shown.stdout, document)
 
 
-def _parse(text: str, document: str) -> Pin:
+def _parse(text: str | bytes, document: str) -> Pin:
     import yaml
 
     try:

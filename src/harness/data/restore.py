@@ -19,7 +19,7 @@ from harness.settings.schema import Data
 def restore_data(
     root: Path, run: StoredRun, settings: Data, source: Source, say: Callable[[str], None], fetch: bool = True
 ) -> Obtained:
-    """The data set that the plan names: in its place, the bundled sample, or any version that DVC's cache or remote has.
+    """The data set that the plan names: in its place, the bundled sample, or any version that DVC has, here or remote.
 
     Without `fetch`, the remote is not asked for an earlier version.
 
@@ -27,7 +27,7 @@ def restore_data(
         NotReady: none of them holds it.
     """
     wanted = run.plan.experiment.dataset
-    if wanted.sample and source.sample:
+    if source.sample and (wanted.sample or source.sample.real):
         sample = obtain.sample(root, source.sample)
         if sample.dataset == wanted:
             return sample
@@ -46,22 +46,23 @@ def restore_data(
         raise NotReady(
             f"{run.run_id} cannot be replayed: {what}",
             legal="data=here takes what is there",
-            command=f"dvc fetch --all-commits {settings.pin}",
+            command=f"dvc fetch --all-commits {settings.pin or ''}".rstrip(),
         ) from error
     return Obtained(folder, wanted, "DVC", ())
 
 
-def version(root: Path, document: str, content: str, say: Callable[[str], None], fetch: bool) -> Path:
+def version(root: Path, document: str | None, content: str, say: Callable[[str], None], fetch: bool) -> Path:
     """A folder with the version of the data that has this directory hash, out of DVC's cache.
 
     The data in its place stays. `fetch` allows to ask DVC's remote for what the cache lacks.
 
     Raises:
         NotReady: there is no such version, or the folder cannot be written.
+        DataError: no data is pinned.
     """
     if not legal.DIRECTORY.test(content):
         raise NotReady(f"{content[:100]!r} is no version of the data", legal=legal.DIRECTORY.legal)
-    root = root.resolve()
+    root, document = root.resolve(), pins.named(document)
     versions = root / obtain.CACHE / "versions"
     folder, project = versions / content, Project(root, document, content, say)
     try:
@@ -97,7 +98,9 @@ def _present(
     return Obtained(folder, identity.identify(folder, "custom"), "already there", ())
 
 
-def _pinning(root: Path, document: str, wanted: DatasetId) -> str:
+def _pinning(root: Path, document: str | None, wanted: DatasetId) -> str:
     """The newest commit whose document pins it, in words."""
+    if document is None:
+        return ""
     log = repository.run(root, "log", "--all", "-1", "--format=%h of %cs", f"-S{wanted.hash}", "--", document)
     return f", pinned in {document} about commit {log.stdout.strip()}" if log.stdout.strip() else ""

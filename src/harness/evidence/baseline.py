@@ -9,20 +9,25 @@ import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.contract import atomic, bundle, metrics
+from harness.contract import atomic, bundle, legal, metrics
 from harness.contract.errors import NotReady
+from harness.contract.plan import Description
 from harness.contract.record import RunRecord
 from harness.contract.serial import LARGEST, dumps, from_json, parse
-from harness.evidence import verdict
+from harness.evidence import counting, verdict
 from harness.evidence.band import Band, estimate
 from harness.evidence.verdict import Verdict
 from harness.runs import reading, run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
+LINES = 20_000  # of a file in both bundles; comparing more takes minutes
 
-def keep(run: RunFolder, baseline: StoredRun, files: Mapping[str, bytes] | None) -> None:
+
+def keep(run: RunFolder, baseline: StoredRun, files: Mapping[str, bytes] | None, foreign: str | None = None) -> None:
     """Store a copy of the baseline in the replay's folder; `files` is its bundle where the replay uses another.
+
+    `foreign` says whose code the replay runs where that is not this repository's.
 
     Raises:
         NotReady: it cannot be written.
@@ -37,12 +42,18 @@ def keep(run: RunFolder, baseline: StoredRun, files: Mapping[str, bytes] | None)
                 copy.metrics.write_bytes(reading.content(baseline.folder.metrics, metrics.LARGEST))
             if files is not None:
                 bundle.write(files, copy.code)
+            if foreign is not None:
+                copy.foreign.write_text(foreign)
     except (OSError, ValueError) as error:
         raise NotReady(f"{run.baseline} cannot be written: {error}", command="df -h .") from error
 
 
-def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
-    """Write verdict.json of a replay; None where the baseline came without a record."""
+def judge(run: RunFolder, record: RunRecord, dataset: Path) -> Verdict | None:
+    """Write verdict.json of a replay; None where the baseline came without a record.
+
+    Where the replay ran code that is not this repository's, its model is scored again with this checkout's program on
+    `dataset`, the folder of its data: who wrote that code could count as they liked.
+    """
     baseline = stored.read(RunFolder(run.baseline))
     if baseline.record is None:
         return None
@@ -51,8 +62,15 @@ def judge(run: RunFolder, record: RunRecord) -> Verdict | None:
     except (OSError, ValueError):
         rows = ((), ())
     code = baseline.folder.code  # there where the replay runs another
-    changes = list(differences(code, run.code)) if code.exists() else []
-    judged = verdict.judge(baseline.record, record, rows, changes, band(run.path.parent, baseline))
+    changes = list(differences(reading.code(code), reading.code(run.code))) if code.exists() else []
+    foreign = RunFolder(run.baseline).foreign
+    whose = foreign.read_text() if foreign.exists() else None
+    again = counting.again(run, record, dataset) if whose and record.results else None
+    examples = again.examples if again else record.results.examples if record.results else 0
+    # Width and number of examples are this project's own: the baseline's record may say anything of them.
+    allowed = band(run.path.parent, baseline, record.description, examples)
+    judged = verdict.judge(baseline.record, record, rows, changes, allowed)
+    judged = counting.added(judged, record, whose, again)
     atomic.write(run.verdict, dumps(judged))
     return judged
 
@@ -66,26 +84,35 @@ def read_verdict(run: RunFolder) -> Verdict:
     return from_json(Verdict, schema1.upgrade_verdict(parse(reading.content(run.verdict, LARGEST))))
 
 
-def band(runs: Path, run: StoredRun) -> Band:
-    """The band of a run's experiment, from the completed runs that differ from it in their seed alone."""
-    experiment, description = run.plan.experiment, run.plan.description
+def band(runs: Path, run: StoredRun, description: Description | None = None, examples: int | None = None) -> Band:
+    """The band of a run's experiment, from the completed runs that differ from it in their seed alone.
+
+    `description` and `examples` replace what the run itself says of its metrics and of the test data.
+    """
+    experiment, described = run.plan.experiment, description or run.plan.description
     of_seed: dict[object, float] = {}
     for each in stored.everything(runs)[0]:
         other = each.plan.experiment
-        alike = dataclasses.replace(other, config={**other.config, "seed": experiment.config["seed"]}) == experiment
+        seed = {"seed": experiment.config["seed"]} if "seed" in experiment.config else {}
+        alike = dataclasses.replace(other, config={**other.config, **seed}) == experiment
         value = each.record.value("test") if each.record and each.status == "completed" else None
-        if alike and value is not None and each.plan.description.objective.name == description.objective.name:
-            of_seed[other.config["seed"]] = value
-    return estimate(list(of_seed.values()), description, run.record.results if run.record else None)
+        if alike and value is not None and each.plan.description.objective.name == described.objective.name:
+            of_seed[other.config.get("seed")] = value
+    results = run.record.results if run.record else None
+    if results and examples is not None:
+        results = dataclasses.replace(results, examples=examples)
+    return estimate(list(of_seed.values()), described, results)
 
 
-def differences(old: Path, new: Path) -> Iterator[str]:
+def differences(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:
     """A line for each file of two bundles that differs: its name, lines added, lines removed."""
-    before, after = bundle.received(old), bundle.received(new)
     for name in sorted({*before, *after} - {bundle.LOCK}):
         if before.get(name) == after.get(name):
             continue
         was, now = (files.get(name, b"").decode(errors="replace").splitlines() for files in (before, after))
+        if len(was) + len(now) > LINES:
+            yield f"{legal.spelled(name)}: {len(was)} -> {len(now)} lines"
+            continue
         lines = list(difflib.unified_diff(was, now, n=0, lineterm=""))[2:]  # without the two names
         added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-        yield f"{name} +{added} -{removed}"
+        yield f"{legal.spelled(name)} +{added} -{removed}"

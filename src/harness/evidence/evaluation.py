@@ -1,15 +1,15 @@
 """Check the score of a saved model against what its run recorded. Pure, but for reading the record."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.contract import program
-from harness.contract.errors import RunFailed, SettingError
+from harness.contract import legal, program
+from harness.contract.errors import HarnessError, RunFailed, SettingError
 from harness.contract.metrics import Metric
 from harness.contract.program import Scores
+from harness.contract.serial import parse
 from harness.evidence import quantity
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
@@ -63,7 +63,7 @@ def recorded(folder: Path) -> Recorded:
     published = folder / "metrics.json"
     try:
         if published.exists():
-            content = json.loads(published.read_text())
+            content = parse(published.read_text())
             owner = program.load(content["program"])
             model = folder / owner.model
             return Recorded(content["program"], model, content["dataset_hash"], owner.metrics, _tested(content))
@@ -82,6 +82,25 @@ def recorded(folder: Path) -> Recorded:
         record.description.metrics,
         _tested(record.results.metrics),
     )
+
+
+def score(expected: Recorded, data: Path) -> Scores:
+    """The score of a saved model by its program.
+
+    Raises:
+        SettingError: the program is not there, or has none.
+        RunFailed: the model is missing, damaged, or not one of that program.
+    """
+    scorer = program.scorer(expected.program)
+    if not expected.model.is_file() or expected.model.is_symlink():
+        raise RunFailed(f"{expected.model} is not there")
+    try:
+        return scorer(expected.model, data)
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever a damaged model makes its framework raise
+        words = legal.spelled(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        raise RunFailed(f"{expected.model} cannot be scored: {words}") from error
 
 
 def check(expected: Recorded, scores: Scores) -> list[Check]:
@@ -103,4 +122,5 @@ def check(expected: Recorded, scores: Scores) -> list[Check]:
 
 
 def _tested(values: Mapping[str, float]) -> dict[str, float]:
-    return {name.removeprefix("test_"): value for name, value in values.items() if name.startswith("test_")}
+    tested = {name.removeprefix("test_"): value for name, value in values.items() if name.startswith("test_")}
+    return {name: float(value) for name, value in tested.items()}

@@ -45,13 +45,16 @@ def difference(first: Training, other: Training) -> str | None:
     tensor = verdict.first_tensor(first.record, other.record)
     if epoch is not None or tensor is not None:
         where = f"from epoch {epoch}, step {_step(first, epoch)} at the latest" if epoch else "at the end"
-        return f"{tensor or 'the weights'} differ{'s' if tensor else ''} {where}"
+        return f"{tensor} differs {where}" if tensor else f"the weights differ {where}"
     if first.record.weights != other.record.weights:
         return "the weights differ at the end"
-    for number, (row, own) in enumerate(zip(first.epochs, other.epochs, strict=False), 1):
+    rows = {row["epoch"]: row for row in other.epochs}  # nobody heard what a script said after its worker was killed
+    for row in first.epochs:
+        own = rows.get(row["epoch"], row)
         for name in row:
             if not name.endswith(TIMES) and row[name] != own.get(name):
-                return f"{name} differs in epoch {number} ({row[name]} and {own.get(name)}), the weights do not"
+                values = f"{row[name]} and {own.get(name)}"
+                return f"{name} differs in epoch {row['epoch']:g} ({values}), the weights do not"
     if first.record.results != other.record.results:
         return "the test results differ, the weights do not"
     return None
@@ -102,9 +105,7 @@ def fingerprint(record: RunRecord) -> str:
 def _promise(name: str, first: Training, differs: str | None, equal: str, how: str = "") -> Promise:
     if differs is None:
         return Promise(name, PROVEN, fingerprint(first.record), equal)
-    return Promise(
-        name, BROKEN, fingerprint(first.record), f"{how}{how and ': '}{differs}; {CAUSES[name]}"
-    )
+    return Promise(name, BROKEN, fingerprint(first.record), f"{how}{how and ': '}{differs}; {CAUSES[name]}")
 
 
 def _step(training: Training, epoch: int) -> int:

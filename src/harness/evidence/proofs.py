@@ -1,7 +1,6 @@
 """The proofs that are kept: .cache/proofs, one file for each (code, program, lock, fingerprint, number of workers)."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def keep(root: Path, proof: Proof) -> Path:
 
 def known(root: Path, experiment: Experiment, workers: int) -> tuple[Promise, ...]:
     """The promises that were tested of an experiment's code, whatever its settings; none that cannot be read."""
-    found: Mapping[tuple[str, str], Promise] = {}
+    promises: dict[tuple[str, str], Promise] = {}
     for path in sorted((root / FOLDER).glob(f"{experiment.program}-*.json")):
         try:
             proof = from_json(Proof, json.loads(path.read_text()))
@@ -50,5 +49,5 @@ def known(root: Path, experiment: Experiment, workers: int) -> tuple[Promise, ..
             continue
         key = (proof.program, proof.code, proof.lock, proof.workers)
         if key == (experiment.program, experiment.code, experiment.lock, workers):
-            found |= {(each.name, each.fingerprint): each for each in proof.promises}
-    return tuple(found.values())
+            promises |= {(each.name, each.fingerprint): each for each in proof.promises}
+    return tuple(promises.values())

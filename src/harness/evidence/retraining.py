@@ -40,11 +40,12 @@ def named(runs: Path, old: str, new: str) -> Pair:
     return pair
 
 
-def newest(root: Path, runs: Path, document: str) -> Pair:
+def newest(root: Path, runs: Path, document: str | None) -> Pair:
     """The newest completed run on what a .dvc document pins, and the same program's newest on another version.
 
     Raises:
         NotReady: there is no such run.
+        DataError: no data is pinned.
     """
     pin = pins.pinned(root, document).hash
     whole = [each for each in stored.everything(runs)[0] if each.status == "completed" and each.model.exists()]

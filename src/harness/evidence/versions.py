@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 def lines(
-    root: Path, document: str, name: str, old: str, new: str, say: Say = lambda line: None, fetch: bool = False
+    root: Path, document: str | None, name: str, old: str, new: str, say: Say = lambda line: None, fetch: bool = False
 ) -> list[str]:
     """In words how the versions of a program's data with these directory hashes differ.
 
@@ -47,7 +47,7 @@ def lines(
     return [str(line) for line in known[key]]
 
 
-def _folder(root: Path, document: str, owner: Program[Any], content: str, say: Say, fetch: bool) -> Path:
+def _folder(root: Path, document: str | None, owner: Program[Any], content: str, say: Say, fetch: bool) -> Path:
     """A folder with the data that has this directory hash."""
     sample = owner.source().sample
     if sample is not None and sample.hash == content:

@@ -111,7 +111,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
     with ThreadPoolExecutor(1) as beside:  # Comet's children end while this process draws
         tracking = beside.submit(tracker.finish, record)
         plots.draw(run, record, started.dataset)
-        verdict = _judged(run, record) if planned.provenance.replays else None
+        verdict = _judged(run, record, started.dataset) if planned.provenance.replays else None
         tracked = tracking.result()
     summary.summarise(record, run, str(tracked), time.monotonic() - started.since)
     if errors:
@@ -124,14 +124,14 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
     return 0 if record.status in ("completed", "pruned") else 1
 
 
-def _judged(run: RunFolder, record: RunRecord) -> Verdict | None:
+def _judged(run: RunFolder, record: RunRecord, dataset: Path) -> Verdict | None:
     """The verdict on a replay.
 
     Raises:
         NotReady: it cannot be written.
     """
     try:
-        return baseline.judge(run, record)
+        return baseline.judge(run, record, dataset)
     except OSError as error:
         what = f"{run.verdict} cannot be written: {error.strerror or error}"
         raise NotReady(what, command=f"python src/compare.py {record.provenance.replays} {run.path.name}") from error

@@ -18,6 +18,9 @@ from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 
 
+STOPPED = "stopped by SIGTERM"  # what a worker says that was asked to end
+
+
 def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     """Move the outputs to their names in the run folder, write record.json, remove the scratch.
 
@@ -55,11 +58,19 @@ def _write(run: RunFolder, text: str) -> None:
 
 def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     """The final record; what it names has been moved to its place in the run folder."""
-    reason = ended.reason or _failure(ended.output / "failure")
+    told = _failure(ended.output / "failure")
+    reason = ended.reason or told
+    if ended.reason and told and told.startswith(f"{STOPPED}; "):  # how a script took it, only the worker knows
+        reason = ended.reason + told.removeprefix(STOPPED)
     worker = _worker_record(ended.output / "data" / "record.json", planned)
     written = (run.metrics.name, run.predictions.name)
     for path in (ended.model / planned.description.model, *(ended.output / "data" / name for name in written)):
         _move(path, run.path / path.name)
+    _move(ended.output / "data" / "extras", run.extras)
+    for path in ended.model.glob("[!.]*"):  # what a script left beside the model
+        run.extras.mkdir(exist_ok=True)
+        _move(path, run.extras / path.name)
+    _make_removable(run.code)
     _move(ended.output / "data" / "comet" / "state.json", run.comet / "inside.json")
     if worker is None:
         reason = reason or ended.last_words or f"the worker exited with {ended.exit_code} and left no record"
@@ -86,6 +97,13 @@ def _move(path: Path, target: Path) -> None:
     with contextlib.suppress(OSError):
         if path.exists():
             shutil.move(path, target)
+
+
+def _make_removable(folder: Path) -> None:
+    """A worker that was killed may have left a script's own folder read-only."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            path.chmod(path.stat().st_mode | 0o200)
 
 
 def _worker_record(path: Path, planned: RunPlan) -> RunRecord | None:

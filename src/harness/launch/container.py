@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.launch import engine, request
-from harness.launch.runner import GRACE, Ended
+from harness.launch.runner import GRACE, Ended, grace
 from harness.provenance.credentials import without_secrets
 from harness.runs.run_folder import RunFolder
 
@@ -61,7 +61,7 @@ class Container:
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Hand the SDK its job: the staged bundle, the data, the checkpoints' folder, a root folder of its own."""
-        self._run = run
+        self._run, self.grace = run, grace(run.planned())
         # Two runs of one name, in two clones, are two projects.
         self._project = f"{run.path.name.lower()}-{secrets.token_hex(4)}"
         root = str(run.job.resolve())

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.contract import bundle
 from harness.contract.errors import NotReady
 
 ANSWER = 10.0  # seconds that the engine has to answer a question
@@ -46,16 +47,25 @@ def unanswered() -> str | None:
     return None
 
 
-def recipe(root: Path) -> str:
-    """What the training image is made of, locks and Dockerfile, by hash: another recipe is another image."""
-    names = ("train", "cloud", "gpu")
-    files = (*(f"requirements-{name}.lock" for name in names), "Dockerfile")
+def recipe(root: Path, program: str | None = None) -> str:
+    """What the image of a program is made of, locks and Dockerfile, by hash: another recipe is another image.
+
+    A program with a lock of its own has an image of its own; all others, and none, have the project's.
+    """
+    names = own_lock(root, program) or "requirements-train.lock requirements-cloud.lock requirements-gpu.lock"
+    files = (*names.split(), "Dockerfile")
     return hashlib.sha256(b"".join((root / name).read_bytes() for name in files)).hexdigest()[:12]
 
 
-def image_name(root: Path) -> str:
-    """The training image's name on this machine."""
-    return f"{NAME}:{recipe(root)}"
+def own_lock(root: Path, program: str | None) -> str | None:
+    """The path, in the project, of a program's own lock; None where it has none."""
+    path = bundle.lock(root, program).relative_to(root).as_posix() if program else bundle.LOCK
+    return path if path != bundle.LOCK else None
+
+
+def image_name(root: Path, program: str | None = None) -> str:
+    """The name on this machine of a program's image."""
+    return f"{NAME}:{recipe(root, program)}"
 
 
 def image_id(name: str) -> str | None:
@@ -64,26 +74,26 @@ def image_id(name: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def built(root: Path, kind: str, say: Callable[[str], None]) -> str:
-    """The name of the cloud's image for `cpu` or `gpu`, built where it is missing.
+def built(root: Path, kind: str, say: Callable[[str], None], program: str | None = None) -> str:
+    """The name of a program's image for the cloud, for `cpu` or `gpu`, built where it is missing.
 
     Raises:
         NotReady: there is no engine, or building failed.
     """
-    why = unanswered() or build(root, say, kind)
+    why = unanswered() or build(root, say, kind, program)
     if why is not None:
         raise NotReady(f"the image cannot be built here: {why}", command="make image")
-    return f"{image_name(root)}-{kind}"
+    return f"{image_name(root, program)}-{kind}"
 
 
-def build(root: Path, say: Callable[[str], None], kind: str = "local") -> str | None:
-    """Build the training image by `make image`'s own script; None where that worked, else the last line it said."""
+def build(root: Path, say: Callable[[str], None], kind: str = "local", program: str | None = None) -> str | None:
+    """Build a program's image by `make image`'s own script; None where that worked, else the last line it said."""
     size = "several minutes and GB" if kind == "gpu" else "about 2 minutes and 2 GB"
     say(f"image     building it, once; {size}")
     # In a session of its own, so that the whole of it can be ended.
     child = subprocess.Popen(
         ["sh", str(root / "tools" / "image.sh")],
-        env={**os.environ, "KIND": kind},
+        env={**os.environ, "KIND": kind, "LOCK": own_lock(root, program) or bundle.LOCK},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

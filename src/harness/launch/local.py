@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from harness.console import say
+from harness.contract import bundle
 from harness.contract.errors import NotReady
 from harness.contract.plan import Placement, RunPlan
 from harness.data.obtain import Obtained
-from harness.launch import engine, request
+from harness.launch import engine, environments, request
 from harness.launch.container import Container
 from harness.launch.process import Process
 from harness.launch.runner import Runner
@@ -30,24 +32,28 @@ class LocalTarget:
         return request.local(planned, self.placement.image, "RUN/code", "data", "RUN/checkpoints", "RUN/job")
 
     def prepare(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> Runner:
-        """Nothing is far from here."""
+        """Make sure that the libraries of the lock are there, where no image holds them."""
         assert self.early is not None
+        if self.placement.image is None:
+            environments.interpreter(ROOT, files[bundle.LOCK], say)
         return self.early
 
 
-def choose(mode: Mode, say: Callable[[str], None], dry: bool = False) -> Placement:
-    """Which place on this machine, and why. A dry choice builds no image.
+def choose(mode: Mode, say: Callable[[str], None], dry: bool = False, program: str | None = None) -> Placement:
+    """Which place on this machine, and why. A dry choice builds no image; a program may have one of its own.
 
     Raises:
         NotReady: a container is asked for and cannot run here.
     """
-    image = engine.image_name(ROOT)
+    image = engine.image_name(ROOT, program)
     if mode.runner == "process":
         return _placed(mode, "process", "asked for", None, None)
     with ThreadPoolExecutor(1) as beside:  # each question takes the docker command a while
         asked = beside.submit(engine.image_id, image)
         missing, image_id = engine.missing(), asked.result()
-    reason = _obstacle(mode.runner, image, missing, image_id, say, dry)
+    reason = _obstacle(mode.runner, image, missing, image_id, program)
+    if reason is None and image_id is None and not dry and (failure := engine.build(ROOT, say, program=program)):
+        reason = f"the image could not be built: {failure}"
     if reason is not None:
         return _placed(mode, "process", reason, None, None)
     why = "asked for" if mode.runner == "container" else "a Docker engine answers and has the image"
@@ -61,10 +67,8 @@ def runner(placement: Placement) -> Runner:
     return Container(placement.image, placement.instance_count)
 
 
-def _obstacle(
-    runner: str, image: str, reason: str | None, image_id: str | None, say: Callable[[str], None], dry: bool
-) -> str | None:
-    """Why no container: None where one can run. `container` insists on what is there, `auto` builds a missing image.
+def _obstacle(runner: str, image: str, reason: str | None, image_id: str | None, program: str | None) -> str | None:
+    """Why no container: None where one can run. `container` insists on what is there; for `auto` an image can be built.
 
     `reason` is why the engine runs none.
     """
@@ -77,14 +81,10 @@ def _obstacle(
                 command="python src/train.py mode.runner=process",
             )
         return reason
-    if image_id is None:
-        if asked:
-            raise NotReady(
-                f"mode.runner=container needs the image {image}", legal="auto | process", command="make image"
-            )
-        failure = None if dry else engine.build(ROOT, say)
-        if failure is not None:
-            return f"the image could not be built: {failure}"
+    if image_id is None and asked:
+        lock = engine.own_lock(ROOT, program)
+        command = f"make image LOCK={lock}" if lock else "make image"
+        raise NotReady(f"mode.runner=container needs the image {image}", legal="auto | process", command=command)
     return None
 
 

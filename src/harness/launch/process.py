@@ -9,15 +9,18 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
+from harness.console import say
+from harness.contract import bundle
 from harness.contract.job_folder import JobFolder
-from harness.launch.runner import GRACE, Ended
+from harness.launch import environments
+from harness.launch.runner import GRACE, Ended, grace
 from harness.provenance.credentials import without_secrets
 from harness.runs.run_folder import RunFolder
+from harness.settings.project import ROOT
 
 LOST = 10.0  # seconds that the others have to end by themselves when one worker has failed
 
@@ -35,6 +38,8 @@ class Process:
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Lay out a job folder for each worker and start them; the chief's is the run's own."""
+        self._python = environments.interpreter(ROOT, (run.code / bundle.LOCK).read_bytes(), say)
+        self.grace = grace(run.planned())
         bases = [run.job, *(run.job / f"algo-{number}" for number in range(2, self._count + 1))]
         self._jobs = [JobFolder(base) for base in bases]
         hosts = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
@@ -56,7 +61,7 @@ class Process:
             # the chief speaks for all; the others' words are kept with their outputs
             log = subprocess.PIPE if job is self._jobs[0] else stack.enter_context((job.base / "log.txt").open("w"))
             return subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", str(job.base)],
+                [str(self._python), "-m", "harness.worker", str(job.base)],
                 cwd=job.code,
                 env=without_secrets(os.environ) | code,
                 stdin=subprocess.DEVNULL,

@@ -5,10 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.contract import program
+from harness.contract.command import Command
+from harness.contract.errors import HarnessError
+from harness.contract.plan import RunPlan
 from harness.contract.record import Bill
 from harness.runs.run_folder import RunFolder
 
 GRACE = 20.0  # seconds from SIGTERM to SIGKILL
+
+
+def grace(planned: RunPlan) -> float:
+    """The seconds that a run's worker has from SIGTERM to SIGKILL: a script in it has some of its own."""
+    try:
+        train = program.load(planned.experiment.program).train
+    except HarnessError:  # it is not there any more
+        return GRACE
+    return GRACE + (train.grace if isinstance(train, Command) else 0.0)
 
 
 @dataclass(frozen=True)

@@ -64,22 +64,23 @@ class Prover:
         )
 
     def _resume(self, first: Training, replayed: Promise, seed: int) -> Promise:
-        """Kill a training at a step that the seed chooses, and resume it."""
-        steps = int(first.epochs[-1].get("step", 0)) if first.epochs else 0
-        random_step = random.Random(f"{self._draft.plan.experiment_id} {seed}").randint(1, max(1, steps - 1))
-        at = None if self._command else random_step
-        killed = self._stage("killed", stop_after=None if at is None else min(at + 1, max(1, steps - 1)))
-        record = self._run(killed, kill_at=at or 0)
-        if not any(killed.checkpoints.iterdir()):
+        """Kill a training at a step that the seed chooses, a command at an epoch, and resume it."""
+        unit = "epoch" if self._command else "step"
+        last = int(first.epochs[-1][unit]) if first.epochs else 1
+        at = random.Random(f"{self._draft.plan.experiment_id} {seed}").randint(1, max(1, last - 1))
+        killed = self._stage("killed", stop_after=None if self._command else min(at + 1, max(1, last - 1)))
+        record = self._run(killed, kill_at=at)
+        if not any(_checkpoints(killed)):
             return proof.resume(first, None, replayed, "")
         if record.status == "completed":
-            raise RunFailed("the training that was to be killed ended before: make it longer", command="epochs=N")
+            what = "the training that was to be killed had ended: it is too short to be proven"
+            raise RunFailed(what, legal="more epochs, or a scale `proof` of its own")
         resumed = self._stage("resumed", checkpoints=killed.checkpoints, resumed=killed.planned().run_id)
         training = self._trained(resumed, self._run(resumed))
         how = "SIGKILL" if "SIGKILL" in str(record.reason) else "a stop that was quicker than SIGKILL"
         where = [line for line in resumed.log.read_text().splitlines() if line.startswith("resumed after")]
-        self._say(f"killed    by {how} at step {at or 'unknown'} of {steps} (kill={seed}), {(where or ['resumed'])[0]}")
-        return proof.resume(first, training, replayed, f"{how} at step {at}" if at else how)
+        self._say(f"killed    by {how} at {unit} {at} of {last} (kill={seed}), {(where or ['resumed'])[0]}")
+        return proof.resume(first, training, replayed, f"{how} at {unit} {at}")
 
     def _workers(self, first: Training) -> Promise:
         """The first step with one worker and with several: the same but for rounding."""
@@ -119,15 +120,20 @@ class Prover:
         return run_folder.stage(folder, planned, self._draft.files, b"", checkpoints)
 
     def _run(self, run: RunFolder, kill_at: int | None = None) -> RunRecord:
-        """Follow one training; from a checkpoint of the step `kill_at` on it is killed, 0 meaning any."""
+        """Follow one training; it is killed when it has left the checkpoint of the step `kill_at`.
+
+        A command is killed when it has said the numbers of the epoch `kill_at`.
+        """
         planned = run.planned()
         runner = local.runner(planned.placement)
 
         def listen(line: str) -> None:
             with run.log.open("a", encoding="utf-8") as file:
                 print(line, file=file)
+            if self._command and kill_at is not None and f"epoch={kill_at}" in line.split():
+                runner.stop(at_once=True)
 
-        with _killer(runner, run, kill_at):
+        with _killer(runner, run, None if self._command else kill_at):
             ended = follow(runner, run, self._draft.data.folder, listen)
         if ended.reason is not None and ended.reason.startswith("stopped by"):
             raise KeyboardInterrupt
@@ -146,8 +152,7 @@ def _killer(runner: Runner, run: RunFolder, step: int | None) -> Iterator[None]:
 
     def watch() -> None:
         while not over.wait(PATIENCE):
-            names = [path.name for path in run.checkpoints.iterdir() if not path.name.startswith(".")]
-            if any(step == 0 or name >= f"step-{step:09d}.ckpt" for name in names):
+            if step is not None and any(name >= f"step-{step:09d}.ckpt" for name in _checkpoints(run)):
                 runner.stop(at_once=True)
                 return
 
@@ -160,6 +165,11 @@ def _killer(runner: Runner, run: RunFolder, step: int | None) -> Iterator[None]:
         over.set()
         if step is not None:
             thread.join()
+
+
+def _checkpoints(run: RunFolder) -> list[str]:
+    """What the program itself has left to resume from."""
+    return [path.name for path in run.checkpoints.iterdir() if not path.name.startswith(".")]
 
 
 def distances(one: Path, other: Path) -> list[Distance]:

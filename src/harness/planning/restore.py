@@ -1,33 +1,19 @@
 """Restore what a plan refers to (code, libraries, image) by content hash, and report what is missing."""
 
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.contract import atomic, bundle
 from harness.contract.errors import NotReady
-from harness.contract.plan import RunPlan
+from harness.contract.plan import Git, RunPlan
 from harness.launch import engine
-from harness.provenance import repository
+from harness.planning import committed
+from harness.runs import reading
 from harness.runs.stored import StoredRun
 
-# Run in the worktree by its own modules: which files travel is for that commit to say. Schema 1 had no such door.
-COLLECT = """
-import sys
-from pathlib import Path
-try:
-    from harness.contract import atomic, bundle
-except ModuleNotFoundError:
-    from harness import bundle
-    files = bundle.collect(Path(sys.argv[1]))
-else:
-    files = bundle.collect(Path(sys.argv[1]), sys.argv[3])
-bundle.write(files, Path(sys.argv[2]))
-"""
-COLLECT_SECONDS = 60.0
+ADDRESS = re.compile(r"(https://|ssh://|git@)[\w.@:/~+%-]+", re.ASCII)  # of a repository
 
 
 def code(root: Path, stored: StoredRun, say: Callable[[str], None]) -> dict[str, bytes]:
@@ -38,84 +24,42 @@ def code(root: Path, stored: StoredRun, say: Callable[[str], None]) -> dict[str,
     """
     planned, git = stored.plan, stored.plan.provenance.git
     try:
-        files = _committed(root, stored)
-        why = (
-            None
-            if _agrees(files, planned)
-            else f"commit {git.commit[:12] if git else ''} and its patch give other code"
-        )
+        if git is None:
+            raise NotReady("it was made outside git")
+        patch = stored.folder.patch if git.patch_sha256 is not None else None
+        files = committed.files(root, git.commit, planned.experiment.program, patch)
+        if _agrees(files, planned):
+            say(f"code      commit {git.commit[:12]}{' and changes.patch' if patch else ''}, in a clean worktree")
+            return files
+        why = f"commit {git.commit[:12]} and its patch give other code"
     except NotReady as error:
-        files, why = {}, error.what
-    if why is None and git is not None:
-        say(
-            f"code      commit {git.commit[:12]}{' and changes.patch' if git.patch_sha256 else ''}, in a clean worktree"
-        )
-        return files
+        why = error.what
     try:
-        files = bundle.received(stored.folder.code)
-    except OSError:
+        files = reading.code(stored.folder.code)
+    except (OSError, ValueError):
         files = {}
     if files and _agrees(files, planned):
         say(f"code      the run's own copy, since {why}")
         return files
     kept = "the run kept no copy" if not files else f"{stored.folder.code} was changed"
     seen = f"commit {git.commit} on {git.branch or 'no branch'} of {git.remote or 'no remote'}" if git else "no commit"
-    fetch = f"git fetch {git.remote or ''} {git.commit}".replace("  ", " ") if git else ""
     what = f"its code {planned.experiment.code[:12]} is gone: {why}; {kept}; last seen in {seen}"
-    raise NotReady(f"{stored.run_id} cannot be replayed: {what}", legal="code=here runs today's", command=fetch)
+    raise NotReady(
+        f"{stored.run_id} cannot be replayed: {what}",
+        legal="code=here runs today's",
+        command=_fetch(git) if git else "",
+    )
+
+
+def _fetch(git: Git) -> str:
+    """What brings the commit here, quoted for a shell; of a plan's addresses only those that run nothing."""
+    remote = git.remote if git.remote and ADDRESS.fullmatch(git.remote) else None
+    return f"git fetch {shlex.quote(remote)} {git.commit}" if remote else f"git fetch origin {git.commit}"
 
 
 def _agrees(files: Mapping[str, bytes], planned: RunPlan) -> bool:
     wanted = (planned.experiment.code, planned.experiment.lock)
     return (bundle.code_hash(files), bundle.lock_hash(files)) == wanted
-
-
-def _committed(root: Path, stored: StoredRun) -> dict[str, bytes]:
-    """The bundle of the run's commit with its patch applied."""
-    git = stored.plan.provenance.git
-    if git is None:
-        raise NotReady("it was made outside git")
-    with _worktree(root, git.commit) as top:
-        if git.patch_sha256 is not None:
-            if not stored.folder.patch.exists():
-                raise NotReady("its changes.patch is gone")
-            applied = repository.run(
-                top, "apply", "--binary", "--whitespace=nowarn", str(stored.folder.patch.resolve())
-            )
-            if applied.returncode:
-                raise NotReady("its changes.patch does not apply")
-        project = top / repository.run(root, "rev-parse", "--show-prefix").stdout.strip()
-        with tempfile.TemporaryDirectory() as out:
-            program = stored.plan.experiment.program
-            command = [sys.executable, "-P", "-c", COLLECT, str(project), out, program]
-            environment = {"PYTHONPATH": str(project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-            try:
-                done = subprocess.run(
-                    command, env=environment, capture_output=True, timeout=COLLECT_SECONDS, check=False
-                )
-            except subprocess.TimeoutExpired:
-                raise NotReady(f"its commit's own list of modules took over {COLLECT_SECONDS:.0f} s") from None
-            if done.returncode:
-                raise NotReady(f"commit {git.commit[:12]} does not hold the program")
-            return bundle.received(Path(out))
-
-
-@contextmanager
-def _worktree(root: Path, commit: str) -> Iterator[Path]:
-    """A clean worktree of a commit, gone afterwards.
-
-    Raises:
-        NotReady: this repository does not have the commit.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        top = Path(scratch, "worktree")
-        done = repository.run(root, "worktree", "add", "--quiet", "--detach", str(top), commit)
-        if done.returncode:
-            raise NotReady(f"commit {commit[:12]} is not in this repository")
-        try:
-            yield top
-        finally:
-            repository.run(root, "worktree", "remove", "--force", str(top))
 
 
 def libraries(root: Path, stored: StoredRun) -> None:
@@ -143,14 +87,14 @@ def image(root: Path, stored: StoredRun) -> tuple[str, str]:
     Raises:
         NotReady: the engine does not have it, or there is none.
     """
-    placement = stored.plan.placement
+    placement, program = stored.plan.placement, stored.plan.experiment.program
     if (why := engine.missing()) is not None:
         raise NotReady(f"{stored.run_id} cannot be replayed in a container: {why}", legal="mode.runner=process")
-    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root)
+    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root, program)
     known = engine.image_id(name)
     if known is not None:
         return name, known
-    same = name == engine.image_name(root)
+    same = name == engine.image_name(root, program)
     seen = f"; last seen by {stored.run_id} as {placement.image_id}" if placement.image else ""
     raise NotReady(
         f"{stored.run_id} cannot be replayed in a container: the image {name} is gone{seen}",

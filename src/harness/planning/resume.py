@@ -1,15 +1,17 @@
 """Resume a run that was stopped or failed: its own plan, its own code, its newest checkpoint, in a new run."""
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from harness.contract import bundle, program
+from harness.contract import bundle, legal, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
+from harness.contract.serial import LARGEST, parse
 from harness.provenance.repository import GitState
-from harness.runs.run_folder import RunFolder, named
+from harness.runs import reading
+from harness.runs.run_folder import RunFolder, checkpoint_files, named, read_record
+from harness.settings import check
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
 
@@ -26,8 +28,12 @@ class Earlier:
 
     @property
     def training(self) -> Any:
-        """The settings that it trains with, checked when the plan was made."""
-        return program.load(self.plan.experiment.program).settings(**self.plan.experiment.config)
+        """The settings that it trains with.
+
+        Raises:
+            SettingError: they are none of this version.
+        """
+        return check.section(program.load(self.plan.experiment.program).settings, self.plan.experiment.config, "")
 
     @property
     def state(self) -> GitState:
@@ -77,7 +83,7 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
     commit = _commit(run)
     try:
         planned = run.planned()
-        files = bundle.received(run.code)
+        files = reading.code(run.code)
     except (ValueError, OSError) as error:
         raise NotReady(
             f"resume={name}: its plan or code cannot be read by this version", command=f"git checkout {commit}"
@@ -90,15 +96,25 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
             legal="the run's own lock",
             command=f"git checkout {commit} && make venv",
         )
-    if run.record.exists() and json.loads(run.record.read_text()).get("status") == "completed":
+    if _completed(run):
         raise NotReady(f"resume={name}: that run has completed", legal="a stopped or failed run")
-    if not any(run.checkpoints.glob("step-*.ckpt")):
+    if not checkpoint_files(run.checkpoints):
         raise NotReady(f"resume={name}: that run left no checkpoint", command="python src/train.py")
     return Earlier(run, planned, files)
 
 
-def _commit(run: RunFolder) -> str:
+def _completed(run: RunFolder) -> bool:
+    """Whether its record says so; one that cannot be read says nothing."""
     try:
-        return str(json.loads(run.plan.read_text())["provenance"]["git"]["commit"])
-    except (ValueError, KeyError, TypeError):
-        return "THE_RUN'S_COMMIT"
+        return read_record(run.record).status == "completed"
+    except (OSError, ValueError):
+        return False
+
+
+def _commit(run: RunFolder) -> str:
+    """The commit of a plan that this version may not be able to read."""
+    try:
+        commit = parse(reading.content(run.plan, LARGEST))["provenance"]["git"]["commit"]
+    except (OSError, ValueError, KeyError, TypeError):
+        commit = None
+    return commit if legal.COMMIT.test(commit) else "THE_RUN'S_COMMIT"

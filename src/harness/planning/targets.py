@@ -34,5 +34,5 @@ def choose(settings: Config, state: GitState, say: Callable[[str], None]) -> Tar
         from harness.cloud import preflight  # late: boto3 takes a while to import
 
         return preflight.check(settings, state, say)
-    placement = local.choose(settings.mode, say, settings.dry_run)
+    placement = local.choose(settings.mode, say, settings.dry_run, settings.program)
     return local.LocalTarget(placement, None if settings.dry_run else local.runner(placement))

@@ -55,6 +55,6 @@ def differences(root: Path) -> Differences:
             (document,) = (each.default for each in conf.program(program) if each.name == "data.pin")
         except (OSError, ValueError):
             return [f"not known: conf/program/{program}.yaml names no data"]
-        return versions.lines(root, document, program, older, newer)
+        return versions.lines(root, None if document == "null" else document, program, older, newer)
 
     return between

@@ -36,3 +36,11 @@ def alone(path: Path, refusal: NotReady) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait until no other program holds the lock, and hold it for a block of code."""
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

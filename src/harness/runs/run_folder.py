@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def extras(self) -> Path:
+        """What a script left beside its model."""
+        return self.path / "extras"
+
+    @property
     def curve(self) -> Path:
         """Without its ending: .png and .svg."""
         return self.path / "learning_curve"
@@ -91,6 +96,11 @@ class RunFolder:
         return self.path / "verdict.json"
 
     @property
+    def foreign(self) -> Path:
+        """Of a baseline whose code is not this repository's: whose it is."""
+        return self.path / "foreign.txt"
+
+    @property
     def reserve(self) -> Path:
         """Disk blocks held back, so that a full disk can still be recorded."""
         return self.path / ".reserve"
@@ -106,6 +116,11 @@ class RunFolder:
             OSError, ValueError: it cannot be read by this version.
         """
         return read_plan(self.plan)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """What can be resumed of a folder of checkpoints: a training in steps has files of one form, a script its own."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
 
 
 def read_plan(path: Path) -> RunPlan:
@@ -206,9 +221,10 @@ def stage(
                 path.write_text(plan_text(plan))
             if patch:
                 run.patch.write_bytes(patch)
-            run.checkpoints.mkdir()
-            for path in checkpoints.glob("step-*.ckpt") if checkpoints else ():
-                shutil.copyfile(path, run.checkpoints / path.name)
+            if checkpoints and checkpoints.exists():
+                torn = shutil.ignore_patterns(".*.part")
+                shutil.copytree(checkpoints, run.checkpoints, ignore=torn, ignore_dangling_symlinks=True)
+            run.checkpoints.mkdir(exist_ok=True)
             run.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
         raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror}", command="df -h .") from error

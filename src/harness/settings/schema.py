@@ -53,9 +53,14 @@ def _is_document(value: str) -> bool:
 
 @dataclass(frozen=True)
 class Data:
-    """Which data a program trains on, and where it comes from if it is not there."""
+    """Which data a program trains on, and where it comes from if it is not there.
 
-    pin: Annotated[str, Rule("a path inside the project that ends in .dvc", _is_document, lambda _: "data.dvc")]
+    Where nothing is pinned, the program's sample is all that there is.
+    """
+
+    pin: Annotated[
+        str | None, optional(Rule("a path inside the project that ends in .dvc", _is_document, lambda _: "data.dvc"))
+    ]
     on_missing: Annotated[str, one_of("sample", "fail")]
     archive: Annotated[str | None, Rule("a path, or null", lambda _: True, lambda _: "null")]
     url: Annotated[

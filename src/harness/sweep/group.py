@@ -212,7 +212,7 @@ class Group:
 
 def has_checkpoint(run: StoredRun) -> bool:
     """Whether a run can be resumed."""
-    return any(run.folder.checkpoints.glob("step-*.ckpt"))
+    return bool(run_folder.checkpoint_files(run.folder.checkpoints))
 
 
 def stopped(row: Row) -> bool:

@@ -7,26 +7,29 @@ hashes what it left after.
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from harness.contract import atomic, identity
+from harness.contract import atomic, identity, legal
 from harness.contract.command import Command
 from harness.contract.errors import RunFailed
 from harness.contract.job import Workers
 from harness.contract.job_folder import JobFolder
 from harness.contract.plan import TRIED, RunPlan
-from harness.worker import model_files, script_mode
+from harness.worker import model_files, script_mode, untouched
 from harness.worker.reported import Reported
 
 # Kill a process group when this process is gone, whatever ended it: then its end of the pipe closes.
-GUARD = ("sh", "-c", 'read line || kill -KILL -- "-$0"')
+GUARD = ("sh", "-c", 'read line || kill -KILL "-$0"')
+COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+LENGTH = 500  # characters of its last line that a record holds
+MOST = 900  # files beside model and metrics whose digests a record holds
 LINGER = 2.0  # seconds that what a script has started may outlive it
 PERIOD = 0.05  # seconds between two looks at it
 
@@ -47,7 +50,7 @@ class Script:
         self.reported = Reported(planned.description, command.metrics, folder.metrics, folder.checkpoints)
         self.trial = planned.placement.stop_after is not None
         self.numbers = False  # whether it has said one
-        self.said = ""  # its last line on stderr, or else on stdout
+        self.said = {True: "", False: ""}  # its last line on stderr, and on stdout
         self.ended: str | None = None  # why it was ended from here
         self.deaf = False  # whether it had to be killed
 
@@ -63,14 +66,16 @@ class Script:
         environment = script_mode.variables(self.folder, config, self.workers, threads, gpus)
         words = [sys.executable if word == "python" else word for word in self.command.words]
         began = time.perf_counter()
-        with _unchanged(self.home, self.folder.dataset, self.name), _read_only(self.home):
+        with untouched.checked(self.home, self.folder.dataset, self.name), untouched.read_only(self.home):
             code = self._run([*words, *script_mode.flags(config)], environment)
         seconds = time.perf_counter() - began
         if self.ended:
             deaf = f"; {self.name} ignored SIGTERM for {self.command.grace:.0f} s and was killed"
             raise RunFailed(self.ended + (deaf if self.deaf else ""))
         if code:
-            raise RunFailed(f"{self.name} {_in_words(code)}: {self.said or 'it said nothing'}")
+            raise RunFailed(
+                f"{self.name} {_in_words(code)}: {self.said[True] or self.said[False] or 'it said nothing'}"
+            )
         if not self.workers.chief:
             return {"seconds": {"train": round(seconds, 3)}}
         results = self.reported.results(self.name)
@@ -111,15 +116,13 @@ class Script:
         return child.wait()
 
     def _hear(self, pipe: IO[bytes], is_error: bool) -> None:
-        errors = False
         for whole in io.TextIOWrapper(pipe, encoding="utf-8", errors="replace", newline="\n"):
             line = whole.rstrip("\r\n").rsplit("\r")[-1]  # of a bar that is drawn over and over, the last one
-            if line.strip() and (is_error or not errors):
-                self.said, errors = line.strip(), is_error
+            self.said[is_error] = legal.spelled(COLOUR.sub("", line.strip()))[:LENGTH] or self.said[is_error]
             try:
                 self.numbers = self.reported.take(line) or self.numbers
-            except (OSError, ValueError) as error:  # a full disk, a pattern that finds no number; the pipe is read on
-                self.reported.problem = self.reported.problem or f"{type(error).__name__}: {error}"
+            except OSError as error:  # a full disk; the pipe is read on
+                self.reported.problem = self.reported.problem or f"OSError: {error}"
 
     def _watch(self, child: "subprocess.Popen[bytes]") -> None:
         """Wait for its end; bring it about where the worker is stopped, a trial is over or a number is none."""
@@ -152,62 +155,15 @@ class Script:
             "tensors": tensors,
             "worker_weights": (weights,),
             "artifacts": {path.name: atomic.sha256(path) for path in files}
-            | {f"extras/{name}": atomic.sha256(path) for name, path in extras(folder, described.model).items()},
+            | {f"extras/{name}": atomic.sha256(path) for name, path in list(self._extras().items())[:MOST]},
         }
 
-
-def extras(folder: JobFolder, model: str) -> dict[str, Path]:
-    """What a script left beside its model, by the name that it gets in the run folder's `extras`."""
-    beside = {name: folder.models / name for name in identity.names_in(folder.models) if name != model}
-    return {name: folder.extras / name for name in identity.names_in(folder.extras)} | beside
-
-
-@contextlib.contextmanager
-def _unchanged(home: Path, data: Path, script: str) -> Iterator[None]:
-    """Fail where the script's own folder, or the data, is another one afterwards; also for root, who may write it.
-
-    Raises:
-        RunFailed: names the first file that differs.
-    """
-    folders = {"its own folder": (home, _contents), "the data": (data, _times)}
-    before = {name: look(folder) for name, (folder, look) in folders.items()}
-    yield
-    for name, (folder, look) in folders.items():
-        after = look(folder)
-        changed = sorted(
-            path for path in before[name].keys() | after.keys() if before[name].get(path) != after.get(path)
-        )
-        if changed:
-            raise RunFailed(
-                f"{script} wrote into {name}: {changed[0]}; what it may write are SM_MODEL_DIR and the like"
-            )
-
-
-def _contents(folder: Path) -> dict[str, object]:
-    names = (name for name in identity.names_in(folder) if "__pycache__" not in name)
-    return {name: atomic.sha256(folder / name) for name in names}
-
-
-def _times(folder: Path) -> dict[str, object]:
-    stats = {name: (folder / name).stat() for name in identity.names_in(folder)}
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
-
-
-@contextlib.contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
-    """Take the right to write files and folders below `folder`, as far as they are ours, and give it to us again."""
-    paths = [folder, *folder.rglob("*")]
-    _change(paths, lambda mode: mode & ~0o222)
-    try:
-        yield
-    finally:
-        _change(paths, lambda mode: mode | 0o200)  # not what it was: another worker may have taken it before
-
-
-def _change(paths: list[Path], changed: Callable[[int], int]) -> None:
-    for path in paths:
-        with contextlib.suppress(OSError):  # it is another's, or mounted read-only
-            path.chmod(changed(path.stat().st_mode))
+    def _extras(self) -> dict[str, Path]:
+        """What it left beside its model, by the name that it gets in the run folder's `extras`."""
+        models, more, model = self.folder.models, self.folder.extras, self.planned.description.model
+        beside = {name: models / name for name in identity.names_in(models) if name != model}
+        both = {name: more / name for name in identity.names_in(more)} | beside
+        return {name: path for name, path in both.items() if legal.PATH.test(name)}
 
 
 def _signal(child: "subprocess.Popen[bytes]", number: int) -> None:

@@ -14,7 +14,7 @@ from harness.contract.plan import Description
 from harness.contract.record import Results
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)(?!\w|\.\d)"
-PAIR = re.compile(rf"(?<![\w.])([A-Za-z_]\w*)=({NUMBER})", re.IGNORECASE)
+PAIR = re.compile(rf"(?<![\w.])([A-Za-z_]\w{{0,99}})=({NUMBER})", re.IGNORECASE | re.ASCII)
 SPLITS = ("train_", "validation_", "test_")
 EXAMPLES = "test_examples"  # how many examples the test numbers are over
 SPOKEN = ("epoch=", "progress ", "worker ", "sagemaker ")  # how lines of the harness's own begin
@@ -44,7 +44,9 @@ class Reported:
         """Say a line, and take its numbers in; whether there are any."""
         with self._lock:
             values = {name: float(text) for name, text in PAIR.findall(line)}
-            values |= {name: float(match[1]) for name, form in self._patterns if (match := form.search(line))}
+            values |= {
+                name: self._number(name, match[1]) for name, form in self._patterns if (match := form.search(line))
+            }
             epoch = values.pop("epoch", math.nan)
             rest = PAIR.sub("", line)
             if not math.isfinite(epoch) or rest.strip(" \t,;|"):  # a row's own pairs are said with the row
@@ -80,6 +82,13 @@ class Reported:
             others = ", ".join(self.last) or "no metric at all"
             raise RunFailed(f"{script} never reported {objective}=NUMBER; it reported {others}")
         return Results(self.last, int(self.last.get(EXAMPLES, 0)), (), ())
+
+    def _number(self, name: str, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            self.problem = self.problem or f"the pattern of {name} finds no number but {text!r}"
+            return math.nan
 
     def _add(self, epoch: int, numbers: dict[str, float]) -> None:
         if epoch != self._open:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cloud.aws.account import told
+from harness.contract import legal
 from harness.contract.errors import RunFailed
 
 STREAMS = 8  # uploads at a time
@@ -80,7 +81,7 @@ class Store:
             self._put(name, content, _md5(content))
 
     def get_folder(self, name: str, folder: Path) -> list[Path]:
-        """Download what lies under `name`/ to a folder, flat; a file that is there whole is not fetched again.
+        """Download what lies under `name`/ to a folder; a file that is there whole is not fetched again.
 
         Raises:
             NotReady: S3 refuses or does not answer.
@@ -89,9 +90,10 @@ class Store:
             there = self._listing(f"{name}/")
         taken = []
         for path, digest in sorted(there.items()):
-            if "/" in path or path in ("", ".", ".."):
+            if not legal.PATH.test(path):
                 continue
             taken.append(folder / path)
+            taken[-1].parent.mkdir(parents=True, exist_ok=True)
             if not (taken[-1].exists() and _md5(taken[-1]) == digest):
                 self.get(f"{name}/{path}", taken[-1])
         return taken

@@ -192,7 +192,7 @@ function formatted(metric, value, unit = true) {
 }
 
 // What a person types for a number: 0.85 or 85 %; of numbers that are in percent themselves 85 or 85 %.
-const amountOf = (text, inPercent) => { const [, digits, percent] = /^([^%]*?)\s*(%?)$/.exec(text.trim()) ?? []; return digits ? Number(digits) / (percent && !inPercent ? 100 : 1) : NaN; };
+const amountOf = (text, inPercent) => { const [, number, percent] = /^([^%]*?)\s*(%?)$/.exec(text.trim()) ?? []; return number ? Number(number) / (percent && !inPercent ? 100 : 1) : NaN; };
 
 function shown(value) {
   if (value === null || value === undefined) return "–";
