@@ -9,7 +9,8 @@ from harness.contract import bundle, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
 from harness.provenance.repository import GitState
-from harness.runs.run_folder import RunFolder, checkpoint_files, named
+from harness.runs import checkpoints
+from harness.runs.run_folder import RunFolder, named
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
 
@@ -92,7 +93,7 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
         )
     if run.record.exists() and json.loads(run.record.read_text()).get("status") == "completed":
         raise NotReady(f"resume={name}: that run has completed", legal="a stopped or failed run")
-    if not checkpoint_files(run.checkpoints):
+    if not checkpoints.files(run.checkpoints):
         raise NotReady(f"resume={name}: that run left no checkpoint", command="python src/train.py")
     return Earlier(run, planned, files)
 
