@@ -25,7 +25,11 @@ from harness.finish import conclude
 from harness.finish.conclude import Epoch
 from harness.launch.signals import SIGNALS
 from harness.planning import draft
+<<<<<<< HEAD
 from harness.runs import locks, output, run_folder, stored
+=======
+from harness.runs import checkpoints, locks, run_folder, stored
+>>>>>>> p1
 from harness.runs.stored import StoredRun
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
@@ -212,7 +216,7 @@ class Group:
 
 def has_checkpoint(run: StoredRun) -> bool:
     """Whether a run can be resumed."""
-    return bool(run_folder.checkpoint_files(run.folder.checkpoints))
+    return bool(checkpoints.files(run.folder.checkpoints))
 
 
 def stopped(row: Row) -> bool:
