@@ -93,7 +93,7 @@ def test_an_image_that_is_there_makes_it_a_container(docker, container):
 
 
 def test_auto_builds_a_missing_image(docker, container, monkeypatch):
-    def build(root, say):
+    def build(root, say, program):
         say("building")
         Path(f"{docker}.image").touch()
 
@@ -104,7 +104,7 @@ def test_auto_builds_a_missing_image(docker, container, monkeypatch):
 
 
 def test_where_the_image_cannot_be_built_auto_takes_the_process_and_says_why(docker, container, monkeypatch):
-    monkeypatch.setattr(engine, "build", lambda root, say: "no network")
+    monkeypatch.setattr(engine, "build", lambda root, say, program: "no network")
     assert choose("auto").reason == "the image could not be built: no network"
 
 

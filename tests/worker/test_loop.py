@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from harness.contract.errors import NotReady, RunFailed
-from harness.contract.job import Group
+from harness.contract.job import Group, Job, Workers
 from harness.contract.plan import TRIED
 from harness.contract.steps import Arrays, Outcome, Steps
 from harness.worker import checkpoint, loop
@@ -132,11 +132,11 @@ def came_to(trained: loop.Trained, folder: Path) -> Any:
 
 @pytest.mark.parametrize("kind", ["counting", "tiny"])
 def test_stopped_after_any_step_and_resumed_it_comes_to_the_same(kind: str, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    tiny.write_data(data)
+    data, alone = tmp_path / "data", Workers(("algo-1",), "algo-1")
+    own = Job(alone, tiny.PROGRAM.runtime.join(alone), 1, tiny.write_data(data))
 
     def begin() -> Steps:
-        return Counting() if kind == "counting" else tiny.PROGRAM.train(tiny.settings(), data, None)  # type: ignore[arg-type]
+        return Counting() if kind == "counting" else tiny.PROGRAM.train(tiny.settings(), data, own)
 
     expected = came_to(train(begin(), tmp_path / "whole")[0], tmp_path / "whole")
     last = begin().steps

@@ -40,8 +40,11 @@ def variant(tmp_path: Path, added: str) -> Path:
 
 def run(folder: JobFolder, **environment: str) -> tuple[int, str]:
     """The worker's exit code and what it printed."""
-    process = tiny.start(folder, **environment)
-    printed, _ = process.communicate(timeout=60)
+    with tiny.start(folder, **environment) as process:
+        try:
+            printed, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return process.returncode, printed
 
 
@@ -327,8 +330,9 @@ def of_two(folder: JobFolder, own: str) -> JobFolder:
     return folder
 
 
-def test_a_program_that_trains_in_one_worker_refuses_two(source: Path, tmp_path: Path) -> None:
-    folder = of_two(tiny.stage(tmp_path, source), "algo-1")
+def test_a_program_that_trains_in_one_worker_refuses_two(tmp_path: Path) -> None:
+    root = variant(tmp_path, "PROGRAM = replace(PROGRAM, runtime=Runtime())\n")
+    folder = of_two(tiny.stage(tmp_path / "job", root), "algo-1")
     refused(folder, "this program trains in one worker; legal: mode.instance_count=1")
 
 

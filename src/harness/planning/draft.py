@@ -16,7 +16,7 @@ from harness.planning.targets import Target
 from harness.provenance import rebuild, repository, scan
 from harness.provenance.credentials import redact
 from harness.provenance.repository import GitState
-from harness.runs import run_folder
+from harness.runs import output, run_folder
 from harness.runs.run_folder import RunFolder
 from harness.settings.command_line import command_words
 from harness.settings.project import ROOT
@@ -76,7 +76,7 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
     """
     now, runs, dry = datetime.now(UTC), ROOT / settings.runs_folder, settings.dry_run
     if not dry:
-        run_folder.make_writable(runs)
+        output.make_writable(runs)
     refuse_secrets(settings)
     trained = program.load(settings.program)
     files, state = bundle.collect(ROOT, settings.program), repository.git_state(ROOT)

@@ -9,9 +9,14 @@ from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
 from harness.contract.serial import LARGEST, parse
 from harness.provenance.repository import GitState
+<<<<<<< HEAD
 from harness.runs import reading
 from harness.runs.run_folder import RunFolder, checkpoint_files, named, read_record
 from harness.settings import check
+=======
+from harness.runs import checkpoints
+from harness.runs.run_folder import RunFolder, named
+>>>>>>> p1
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
 
@@ -98,7 +103,7 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
         )
     if _completed(run):
         raise NotReady(f"resume={name}: that run has completed", legal="a stopped or failed run")
-    if not checkpoint_files(run.checkpoints):
+    if not checkpoints.files(run.checkpoints):
         raise NotReady(f"resume={name}: that run left no checkpoint", command="python src/train.py")
     return Earlier(run, planned, files)
 
