@@ -9,14 +9,9 @@ from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
 from harness.contract.serial import LARGEST, parse
 from harness.provenance.repository import GitState
-<<<<<<< HEAD
-from harness.runs import reading
-from harness.runs.run_folder import RunFolder, checkpoint_files, named, read_record
+from harness.runs import checkpoints, reading
+from harness.runs.run_folder import RunFolder, named, read_record
 from harness.settings import check
-=======
-from harness.runs import checkpoints
-from harness.runs.run_folder import RunFolder, named
->>>>>>> p1
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
 

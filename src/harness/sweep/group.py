@@ -25,11 +25,7 @@ from harness.finish import conclude
 from harness.finish.conclude import Epoch
 from harness.launch.signals import SIGNALS
 from harness.planning import draft
-<<<<<<< HEAD
-from harness.runs import locks, output, run_folder, stored
-=======
-from harness.runs import checkpoints, locks, run_folder, stored
->>>>>>> p1
+from harness.runs import checkpoints, locks, output, run_folder, stored
 from harness.runs.stored import StoredRun
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
