@@ -10,7 +10,7 @@ from harness.contract.errors import NotReady
 from harness.contract.plan import Placement, Provenance, RunPlan
 from harness.data import obtain
 from harness.data.obtain import Obtained
-from harness.evidence import proofs
+from harness.evidence import proven
 from harness.launch.runner import Runner
 from harness.planning import resume, targets
 from harness.planning.targets import Target
@@ -157,6 +157,6 @@ def assemble(
         replays=origin.replays,
         sweep=origin.sweep,
         unknown=state.unknown,
-        promises=proofs.known(ROOT, experiment, placement.instance_count),
+        promises=proven.known(ROOT, experiment.program, experiment.code, experiment.lock, placement.instance_count),
     )
     return plan.make(experiment, description, placement, provenance, now, schema)
