@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.contract import atomic, bundle, plan, program, serial
+from harness.contract.errors import NotReady
 from harness.contract.plan import Placement, Provenance, RunPlan
 from harness.data import obtain
 from harness.data.obtain import Obtained
@@ -79,7 +80,7 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
         output.make_writable(runs)
     refuse_secrets(settings)
     trained = program.load(settings.program)
-    files, state = bundle.collect(ROOT, settings.program), repository.git_state(ROOT)
+    files, state = _bundled(settings.program), repository.git_state(ROOT)
     if settings.resume:
         resume.refuse_settings(settings.resume, settings)
     name = unfinished or settings.resume
@@ -120,6 +121,20 @@ def refuse_secrets(settings: Config) -> None:
     for name, value in {**values, "runs_folder": settings.runs_folder, "sweep": settings.sweep}.items():
         if isinstance(value, str):
             scan.refuse(name, value)
+
+
+def _bundled(name: str) -> dict[str, bytes]:
+    """What travels, and the locks' presence checked.
+
+    Raises:
+        NotReady: a file of the project is gone.
+    """
+    try:
+        (ROOT / "requirements.lock").stat()
+        return bundle.collect(ROOT, name)
+    except OSError as error:
+        what = f"{error.filename} cannot be read: {error.strerror}"
+        raise NotReady(what, command="git status, and git checkout -- PATH of what is gone") from error
 
 
 def assemble(
