@@ -313,7 +313,7 @@ def test_where_all_fails_the_sample_is_written_beside_and_never_into_data(root: 
     assert get(root, on_missing="sample").dataset == got.dataset
     identity.verify(got.folder, got.dataset)
     assert get(root, on_missing="sample").dataset == got.dataset
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 30  # a second or two where nothing else runs
 
 
 def test_where_the_sample_is_not_wanted_the_refusal_lists_what_was_tried(root: Path) -> None:
@@ -439,7 +439,7 @@ PROGRAM = (
 def test_two_at_once_both_get_the_data(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(write_data(tmp_path / "extracted"))]
     both = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = sorted(child.communicate()[0].strip() for child in both)
+    told = sorted(child.communicate()[0].splitlines()[-1] for child in both)
     assert told == ["already there", f"archive {tmp_path / 'extracted'}"]
 
 
@@ -454,7 +454,7 @@ def test_a_stage_of_dvc_repro_can_obtain_the_data_while_dvc_holds_its_locks(root
             shutil.rmtree(root / "data")
         ran = subprocess.run([*DVC, "repro", "-q", "--force"], cwd=root, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
-        assert (root / "card.txt").read_text().startswith(expected)
+        assert (root / "card.txt").read_text().splitlines()[-1].startswith(expected)
 
 
 def add_set(root: Path) -> str:
@@ -511,16 +511,18 @@ def test_another_version_is_linked_beside_and_the_data_in_place_stays(root: Path
     with_cache(root, template)
     write_data(root / "data", "other data")
     before = identity.identify(root / "data", "any")
-    folder = restore.version(root, "data.dvc", pinned(root), print)
+    folder = restore.version(root, "data.dvc", pinned(root), print, fetch=False)
     assert identity.identify(folder, "any").hash == pinned(root)
     assert identity.identify(root / "data", "any") == before
-    assert restore.version(root, "data.dvc", pinned(root), print) == folder
+    assert restore.version(root, "data.dvc", pinned(root), print, fetch=False) == folder
     damage(folder / files.TEST)  # a link: the cache's own file
     with pytest.raises(NotReady, match="it holds a damaged cifar-10-batches-py/test_batch"):
-        restore.version(root, "data.dvc", pinned(root), print)
+        restore.version(root, "data.dvc", pinned(root), print, fetch=False)
     assert not folder.exists()
+    with pytest.raises(NotReady, match=r"'\.\./up' is no version of the data"):
+        restore.version(root, "data.dvc", "../up", print, fetch=False)
     with pytest.raises(NotReady, match=f"DVC's cache does not have {'0' * 32}.dir: .*type: dvc fetch --all-commits"):
-        restore.version(root, "data.dvc", f"{'0' * 32}.dir", print)
+        restore.version(root, "data.dvc", f"{'0' * 32}.dir", print, fetch=False)
 
 
 def test_what_a_document_pinned_at_a_commit_is_read_from_git(root: Path) -> None:
