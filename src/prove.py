@@ -21,7 +21,7 @@ VERB = Verb(
     about=__doc__,
     examples=(
         ("", "the program that is the default"),
-        ("program=NAME", "another one"),
+        ("program=digits", "another one"),
         ("mode.runner=container", "in containers"),
         ("mode.instance_count=2", "what two workers promise, too"),
         ("kill=1", "killed at another step"),
