@@ -114,9 +114,20 @@ def case(place: Place, verb: str, fault: str, share: float) -> list[str]:
             wrong += ["a torn archive"] if packed.testzip() else []
     for state in (place.project / "runs").glob("*/comet/state.json"):
         json.loads(state.read_text())
-    for run in new:
+    if wrong:
+        wrong.append(f"it ended with {child.returncode}")
+    quiet(place, 30.0)  # what outlives a killed program may still write
+    for run in place.runs - before:
         shutil.rmtree(run, ignore_errors=True)
     return wrong
+
+
+def quiet(place: Place, seconds: float) -> bool:
+    """Wait until nothing runs in the project any more; whether that came to pass."""
+    end = time.monotonic() + seconds
+    while place.processes() and time.monotonic() < end:
+        time.sleep(0.2)
+    return not place.processes()
 
 
 @contextlib.contextmanager
@@ -191,10 +202,7 @@ def plan(count: int, chance: random.Random) -> list[tuple[str, str, float]]:
 
 def afterwards(place: Place) -> list[str]:
     """Whether all goes on."""
-    end = time.monotonic() + 90
-    while place.processes() and time.monotonic() < end:
-        time.sleep(0.5)
-    wrong = ["a process is left"] if place.processes() else []
+    wrong = [] if quiet(place, 90.0) else ["a process is left"]
     for words in (("report",), ("train", *TINY)):
         with opened("") as output:
             child = place.begin(words, output)
