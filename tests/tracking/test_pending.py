@@ -41,7 +41,7 @@ BAD = {
 
 @pytest.mark.parametrize("label", BAD)
 def test_a_bad_state_hides_no_other_run(tmp_path, label):
-    (tmp_path.parent / "outside.zip").write_bytes(b"x")
+    (tmp_path / "outside.zip").write_bytes(b"x")
     if label == "no text":
         bad = made(tmp_path, 1, "")
         (tmp_path / bad / "comet" / "state.json").write_bytes(b"\xff\xfe")
