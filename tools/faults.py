@@ -180,12 +180,14 @@ def prepare(folder: Path) -> Place:
     (place.project / "runs").mkdir()
     for verb, (words, _) in {"first": VERBS["run"], **VERBS}.items():
         first, began = place.runs, time.monotonic()
-        with opened("") as output:
-            child = place.begin(words, output)
+        with (folder.parent / f"{folder.name}.txt").open("w+") as output:
+            child = place.begin(words, output.fileno())
             errors = child.communicate(timeout=300)[1]
+            output.seek(0)
+            said = output.read()
         place.lasts[verb] = time.monotonic() - began
         if child.returncode != (1 if verb == "sync" else 0):
-            raise SystemExit(f"{verb} does not work undisturbed: {errors}")
+            raise SystemExit(f"{verb} ended with {child.returncode} undisturbed: {said}{errors}")
         for run in place.runs - first if first else ():
             shutil.rmtree(run)
     return place
