@@ -224,8 +224,8 @@ def main(count: int, seed: int) -> int:
                 total[verb, fault] += 1
                 bad[verb, fault] += bool(wrong)
                 reasons.extend(f"{verb}, {fault} at {share:.2f}: {each}" for each in wrong)
-                if wrong:
-                    print(reasons[-1], flush=True)
+                if wrong or not total.total() % 20:
+                    print(f"{total.total()} of {len(cases)}" + (f": {reasons[-1]}" if wrong else ""), flush=True)
 
         list(pool.map(work, range(SIDE_BY_SIDE)))
         for wrong in pool.map(afterwards, places):
