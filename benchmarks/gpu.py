@@ -427,7 +427,7 @@ def steps_and_speed(trainer: Any, kind: str, seconds: float, small: bool, kept: 
     waits = []
     for _ in range(2):
         began = time.perf_counter()
-        trainer.infer(trainer._pixels.numpy()[:count])
+        trainer.infer(trainer.inputs._pixels.numpy()[:count])
         waits.append(passed(began))
     memory = {}
     if tf.config.list_logical_devices("GPU"):
