@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test coverage check figures lock upgrade image push-image base-image venv torch
+.PHONY: help train repro-check retrain-check test coverage faults check figures lock upgrade image push-image base-image venv torch
 .PHONY: crate clean
 .DEFAULT_GOAL := help
 
@@ -14,6 +14,7 @@ help:
 	@echo "make retrain-check  whether a model trained on new data beats the old one, on both test sets, with the uncertainty"
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/contract/test_plan.py\""
 	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
+	@echo "make faults       200 kills and disturbances of runs, replays, sweeps, exports and syncs; none may do harm"
 	@echo "make check        style, types, locks and import rules"
 	@echo "make figures      the tables and screenshots of README and docs; make figures ARGS=\"tune\" measures that one first"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
@@ -51,6 +52,9 @@ check: .venv/installed
 	@$(IN_VENV) python tools/lock.py --check
 	@if grep -q '^\[tool.importlinter\]' pyproject.toml; then \
 		$(IN_VENV) PYTHONPATH=src lint-imports --cache-dir .import_linter_cache; fi
+
+faults: .venv/installed
+	@$(IN_VENV) python tools/faults.py $(ARGS)
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)

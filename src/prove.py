@@ -21,7 +21,7 @@ VERB = Verb(
     about=__doc__,
     examples=(
         ("", "the program that is the default"),
-        ("program=NAME", "another one"),
+        ("program=digits", "another one"),
         ("mode.runner=container", "in containers"),
         ("mode.instance_count=2", "what two workers promise, too"),
         ("kill=1", "killed at another step"),
@@ -40,7 +40,7 @@ PROOF = "proof"  # the scale, where a program has it
 def prove(line: CommandLine) -> int:
     """Train, kill, resume, compare; keep what came of it."""
     settings = compose.one(_short(line))
-    from harness.evidence import proof, proofs
+    from harness.evidence import promises, proven
     from harness.planning import draft
     from harness.planning.proof import Prover
 
@@ -50,12 +50,12 @@ def prove(line: CommandLine) -> int:
         short = dataclasses.replace(settings, mode=mode, runs_folder=scratch)
         drafted = draft.make(short, console.say)
         console.say(f"program   {settings.program}: {drafted.plan.description.about}")
-        proven = Prover(drafted, Path(scratch), console.say).prove(int(line.own["kill"] or 0))
-    kept = proofs.keep(ROOT, proven)
-    for promise in proven.promises:
+        proof = Prover(drafted, Path(scratch), console.say).prove(int(line.own["kill"] or 0))
+    kept = proven.keep(ROOT, proof)
+    for promise in proof.promises:
         console.say(f"{promise.name:9} {promise.status} on {promise.fingerprint[:8]}: {promise.why}")
     console.say(f"kept      {kept.relative_to(ROOT)}")
-    return 1 if any(each.status == proof.BROKEN for each in proven.promises) else 0
+    return 1 if any(each.status == promises.BROKEN for each in proof.promises) else 0
 
 
 def _short(line: CommandLine) -> CommandLine:

@@ -44,7 +44,11 @@ def test_a_full_disk_behind_the_output_ends_nothing_and_is_told_once(tmp_path):
 
 @pytest.mark.parametrize("closed", ["2>&-", "2>&- <&-"])
 def test_an_error_is_heard_where_stderr_is_closed(tmp_path, closed):
-    done = speak(tmp_path, f"{closed} | tail -n 1; exit ${{PIPESTATUS[0]}}", "raise SettingError('this is wrong')")
+    done = speak(
+        tmp_path,
+        f"{closed} | tail -n 1; exit ${{PIPESTATUS[0]}}",
+        "sys.stderr.isatty(); raise SettingError('this is wrong')",
+    )
     assert (done.returncode, done.stdout) == (2, "error: this is wrong\n")
 
 

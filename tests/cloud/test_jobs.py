@@ -12,7 +12,7 @@ from harness.contract import atomic
 from tests.fakes.sagemaker.server import Fault
 from tests.support import tiny
 from tests.support.cloud import AWAY, SLOWLY, burst, job_of, tiny_project
-from tests.support.projects import git, record_of, runs, type_in
+from tests.support.projects import TINY, git, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
@@ -276,6 +276,23 @@ def test_the_sample_is_not_trained_on_in_the_cloud(aws, tmp_path):
     pin = tiny.write_data(project / "points").hash
     (project / "tiny.dvc").write_text(f"outs:\n- md5: {pin}\n  hash: md5\n  path: points\n")
     assert "does not train on the sample" in refused(aws, project, "allow_dirty=true")
+
+
+def test_spot_is_chosen_where_the_program_is_proven_to_resume_and_else_only_where_it_is_typed(aws, project):
+    words = [word for word in AWAY if not word.startswith("mode.spot")] + ["dry_run=true"]
+    spot, on_demand = '"enable_managed_spot_training": true', '"enable_managed_spot_training": false'
+    unknown = type_in(project, *words, **aws.environment())
+    assert unknown.returncode == 0, unknown.stderr
+    assert on_demand in unknown.stdout and "resume    unknown (python src/prove.py program=tiny)" in unknown.stdout
+    typed = type_in(project, *AWAY, "dry_run=true", **aws.environment())
+    assert spot in typed.stdout and "spot was asked for: each reclaimed instance may begin anew" in typed.stdout
+    assert type_in(project, *TINY, "mode.runner=process", verb="prove").returncode == 0
+    try:
+        proven = type_in(project, *words, **aws.environment())
+        assert spot in proven.stdout and "resume    proven" in proven.stdout
+        assert '"status": "proven"' in proven.stdout
+    finally:
+        shutil.rmtree(project / ".cache" / "proofs")
 
 
 def test_a_dry_run_prints_plan_and_request_and_touches_nothing(aws, project):

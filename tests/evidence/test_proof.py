@@ -6,9 +6,9 @@ from typing import Any
 
 from harness.contract import record
 from harness.contract.plan import Experiment, Promise
-from harness.evidence import proof, proofs
+from harness.evidence import promises, proof, proven
 from harness.evidence.proof import Distance, Training
-from harness.evidence.proofs import Proof
+from harness.evidence.proven import Proof
 from tests.support.programs import planned
 
 A, B = "a" * 64, "b" * 64
@@ -63,24 +63,25 @@ def test_workers_may_differ_by_rounding_alone() -> None:
 
 
 def test_a_promise_holds_where_it_was_tested() -> None:
-    promises = [Promise("resume", "proven", A, ""), Promise("resume", "broken", B, "")]
-    assert proof.status(promises, "resume", A) == "proven"
-    assert proof.status(promises, "resume", B) == "broken"
-    assert proof.status(promises, "resume", "c" * 64) == proof.status([], "resume", None) == "unknown"
-    assert proof.status(promises, "resume", None) == "broken"
+    known = [Promise("resume", "proven", A, ""), Promise("resume", "broken", B, "")]
+    assert promises.status(known, "resume", A) == "proven"
+    assert promises.status(known, "resume", B) == "broken"
+    assert promises.status(known, "resume", "c" * 64) == promises.status([], "resume", None) == "unknown"
+    assert promises.status(known, "resume", None) == "broken"
 
 
 def test_a_proof_is_kept_for_the_code_and_lock_that_were_tested(tmp_path: Path) -> None:
     experiment: Experiment = planned("tiny").experiment
-    promises = (Promise("replay", "proven", A, "x"), Promise("resume", "broken", A, "y"))
-    kept = Proof("tiny", experiment.code, experiment.lock, A, 1, experiment.config, "2026-01-01", promises)
-    proofs.keep(tmp_path, kept)
-    assert proofs.known(tmp_path, experiment, 1) == promises
-    assert proofs.known(tmp_path, experiment, 2) == ()
-    assert proofs.known(tmp_path, dataclasses.replace(experiment, code=B), 1) == ()
-    assert proofs.known(tmp_path, dataclasses.replace(experiment, lock=B), 1) == ()
-    proofs.keep(tmp_path, dataclasses.replace(kept, promises=promises[:1]))
-    assert proofs.known(tmp_path, experiment, 1) == promises[:1]
-    (path,) = (tmp_path / proofs.FOLDER).iterdir()
+    tested = (Promise("replay", "proven", A, "x"), Promise("resume", "broken", A, "y"))
+    kept = Proof("tiny", experiment.code, experiment.lock, A, 1, experiment.config, "2026-01-01", tested)
+    proven.keep(tmp_path, kept)
+    key = ("tiny", experiment.code, experiment.lock)
+    assert proven.known(tmp_path, *key, 1) == tested
+    assert proven.known(tmp_path, *key, 2) == ()
+    assert proven.known(tmp_path, "tiny", B, experiment.lock, 1) == ()
+    assert proven.known(tmp_path, "tiny", experiment.code, B, 1) == ()
+    proven.keep(tmp_path, dataclasses.replace(kept, promises=tested[:1]))
+    assert proven.known(tmp_path, *key, 1) == tested[:1]
+    (path,) = (tmp_path / proven.FOLDER).iterdir()
     path.write_text("{")
-    assert proofs.known(tmp_path, experiment, 1) == ()
+    assert proven.known(tmp_path, *key, 1) == ()

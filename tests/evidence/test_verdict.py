@@ -38,9 +38,29 @@ def test_equal_bits_are_identical_wherever_they_came_from():
     assert judge(elsewhere).changed == ("cpu",)
 
 
+def proven(run, status="proven", fingerprint=None):
+    """The same with what a test of the replay came to, on its own fingerprint or another."""
+    environment = {**run.environment, "fingerprint": "8" * 64}
+    promise = plan.Promise("replay", status, fingerprint or "8" * 64, "")
+    provenance = dataclasses.replace(run.provenance, promises=(promise,))
+    return dataclasses.replace(run, environment=environment, provenance=provenance)
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.515, "equivalent"), (0.53, "different")])
+@pytest.mark.parametrize("status", [None, "broken", "elsewhere"])
+def test_without_a_proof_on_the_fingerprint_other_bits_are_equivalent_at_best(value, word, status):
+    replay = dataclasses.replace(ORIGINAL, **TRAINED_APART, **accuracy(value))
+    if status:
+        replay = proven(replay, "broken") if status == "broken" else proven(replay, fingerprint="9" * 64)
+    found = judge(replay)
+    assert found.verdict == word
+    assert any("python src/prove.py program=" in reason and "equivalent at best" in reason for reason in found.reasons)
+    assert not any("should have been equal" in reason for reason in found.reasons)
+
+
 def test_other_bits_on_one_fingerprint_are_different_down_to_the_first_epoch_and_tensor():
     rows = [ROWS[0], {**ROWS[1], "train_loss": 1.25, "weights": "ff"}]
-    found = judge(dataclasses.replace(ORIGINAL, **TRAINED_APART), rows)
+    found = judge(proven(dataclasses.replace(ORIGINAL, **TRAINED_APART)), rows)
     assert (found.verdict, found.first_epoch, found.first_tensor) == ("different", 2, "norm1/gamma")
     said = "\n".join(found.reasons)
     assert "first epoch that differs: 2 (train_loss 1.0 -> 1.25)" in said

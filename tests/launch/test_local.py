@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.contract.errors import NotReady
-from harness.launch import engine, local
+from harness.launch import engine, follow, local
 from harness.launch.process import Process
+from harness.runs import run_folder
 from harness.settings.schema import Mode
 from tests.support.hosts import SOURCE, gone
+from tests.support.programs import bundle_of, planned
 
 ROOT = SOURCE.parent
 MODE = Mode(
@@ -93,7 +96,7 @@ def test_an_image_that_is_there_makes_it_a_container(docker, container):
 
 
 def test_auto_builds_a_missing_image(docker, container, monkeypatch):
-    def build(root, say):
+    def build(root, say, program):
         say("building")
         Path(f"{docker}.image").touch()
 
@@ -104,7 +107,7 @@ def test_auto_builds_a_missing_image(docker, container, monkeypatch):
 
 
 def test_where_the_image_cannot_be_built_auto_takes_the_process_and_says_why(docker, container, monkeypatch):
-    monkeypatch.setattr(engine, "build", lambda root, say: "no network")
+    monkeypatch.setattr(engine, "build", lambda root, say, program: "no network")
     assert choose("auto").reason == "the image could not be built: no network"
 
 
@@ -166,3 +169,14 @@ def test_an_engine_that_is_elsewhere_is_one_line_too(tmp_path):
     found = train(tmp_path, DOCKER_HOST="unix:///nonexistent")
     assert (found.returncode, len(found.stderr.splitlines())) == (2, 1), found.stderr
     assert "no Docker engine: it does not answer" in found.stderr
+
+
+@pytest.mark.parametrize("gone", ["code", "plan.json"])
+def test_a_run_folder_that_loses_a_part_before_the_worker_starts_still_gets_a_reason(tmp_path, gone):
+    run = run_folder.stage(tmp_path, planned("tiny"), bundle_of("tiny"), b"")
+    if gone == "code":
+        shutil.rmtree(run.code)
+    else:
+        run.plan.write_text("{}")
+    ended = follow.follow(Process(), run, tmp_path, print)
+    assert ended.exit_code and ended.reason is not None and ended.reason.startswith("the worker could not start: ")

@@ -30,7 +30,7 @@ SETTINGS = (
     "mode.threads=2",
     "mode.runner=process",
 )
-STEP = "src/harness/augment.py"
+STEP = "src/programs/cifar10/augment.py"
 
 
 def dvc(project: Path, *arguments: str) -> None:
@@ -124,11 +124,11 @@ def test_a_changed_setting_is_named_and_nothing_else(project, first, setting, fi
 
 
 def test_a_changed_line_of_code_is_named_with_its_file(altered, first):
-    path = altered / "src/harness/schedule.py"
+    path = altered / "src/programs/cifar10/schedule.py"
     path.write_text(re.sub(r"(?m)^    return ", "    return 0.5 * ", path.read_text(), count=1))
     code, _, found = replay(altered, first.name, "code=here")
     assert (code, found.verdict, found.changed) == (1, "different", ("code",))
-    assert found.reasons[0] == "code: harness/schedule.py +1 -1"
+    assert found.reasons[0] == "code: programs/cifar10/schedule.py +1 -1"
 
 
 def test_another_lock_is_refused_or_on_demand_named(altered, first):
@@ -301,7 +301,7 @@ def test_an_archive_is_valid_by_the_validator_of_ro_crates(archive, tmp_path):
     context = importlib.resources.files("rocrate") / "data" / "ro-crate.jsonld"
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(tmp_path / "crate")
-    command = [python, ROOT / "tests/validate_crate.py", tmp_path / "crate", str(context)]
+    command = [python, ROOT / "tests/support/validate_crate.py", tmp_path / "crate", str(context)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "valid process-run-crate-0.5" in done.stdout

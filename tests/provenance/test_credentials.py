@@ -103,7 +103,7 @@ def test_a_secret_that_is_no_utf8_ends_nothing_with_a_traceback(monkeypatch):
         (".git-credentials", f"https://me:{VALUE}@example.org\n"),
         (".config/git/credentials", f"https://me:{VALUE}@example.org\n"),
         (".pypirc", f"[pypi]\nusername = __token__\npassword = {VALUE}\n"),
-        (".npmrc", f"//registry.npmjs.org/:_authToken={VALUE}\n"),
+        (".npmrc", f"//registry.example.org/:_authToken={VALUE}\n"),
         (".pgpass", f"db:5432:main:me:{VALUE}\n"),
         (".cache/huggingface/token", VALUE),
         (".kaggle/kaggle.json", f'{{"username":"me","key":"{VALUE}"}}'),

@@ -112,7 +112,7 @@ def test_a_huge_value_is_cut():
 
 
 def test_a_value_that_looks_like_a_place_of_the_template_stays_what_it_is():
-    table = {"columns": [], "curves": [], "x": "{{PLOTLY}}{{SCRIPT}}{{STYLE}}{{DATA}}"}
+    table = {"columns": [], "curves": [], "x": "{{PLOTLY}}{{SCRIPT}}{{STYLE}}"}
     html = page.assemble(table, live=False)
-    assert html.count("{{PLOTLY}}{{SCRIPT}}{{STYLE}}{{DATA}}") == 1
+    assert html.count("{{PLOTLY}}{{SCRIPT}}{{STYLE}}") == 1
     assert html.count("<script") == page.assemble({"columns": [], "curves": []}, live=False).count("<script")

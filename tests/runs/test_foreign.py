@@ -40,7 +40,7 @@ def changed(value, path, new):
         ("experiment.program", "../x"),
         ("experiment.code", "--lock"),
         ("experiment.lock", "c" * 63),
-        ("experiment.dataset.hash", "/home/you"),
+        ("experiment.dataset.hash", "/somebody/you"),
         ("experiment.dataset.hash", "../../" + "0" * 32 + ".dir"),
         ("experiment.dataset.hash", "0" * 32 + ".dir\n"),
         ("experiment.dataset.name", "a/b"),

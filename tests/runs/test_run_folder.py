@@ -3,7 +3,7 @@ import json
 import pytest
 
 from harness.contract.errors import NotReady
-from harness.runs import run_folder
+from harness.runs import output, run_folder
 from tests.support.plans import PLAN
 
 FILES = {"harness/worker.py": b"pass\n", "requirements-train.lock": b"a==1\n"}
@@ -31,10 +31,10 @@ def test_a_run_folder_is_never_overwritten(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotReady, match="runs_folder"):
-        run_folder.make_writable(tmp_path / "file" / "runs")
+        output.make_writable(tmp_path / "file" / "runs")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_asking_whether_a_folder_is_writable_leaves_it_empty(tmp_path):
-    run_folder.make_writable(tmp_path / "runs")
+    output.make_writable(tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []

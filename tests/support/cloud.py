@@ -16,7 +16,7 @@ from tests.support.projects import PLANTED, TINY, git, make_project, type_in
 
 # Sent away without the trial and without a question: anything, the tiny program, and that with half a second an epoch.
 SENT = ("mode=cloud", "mode.instance_type=ml.m5.large", "mode.preflight=false", "yes=true", "scale=quick")
-AWAY = (*SENT, *TINY)
+AWAY = (*SENT, *TINY, "mode.spot=true")
 SLOWLY = (*AWAY, "pause=0.08")
 # A small training of CIFAR-10, and the same sent away.
 RESNET = (
@@ -27,7 +27,7 @@ RESNET = (
     "warmup_epochs=0",
     "mode.threads=2",
 )
-RESNET_AWAY = (*SENT, *RESNET)
+RESNET_AWAY = (*SENT, *RESNET, "mode.spot=true")
 
 # Of a person with an account.
 SECRETS = {"MY_TOKEN": "planted-token-of-mine", "AWS_SECRET_ACCESS_KEY": "planted+aws+secret+value"}

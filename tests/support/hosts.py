@@ -105,7 +105,7 @@ def gone(pid: int, within: float = 15) -> bool:
 
 def main(runner: str, path: str, dataset: str, grace: str) -> None:
     """Follow one run, then collect it as train.py does."""
-    from harness.launch import follow
+    from harness.launch import container, follow, process
     from harness.launch.collect import collect
     from harness.launch.container import Container
     from harness.launch.process import Process
@@ -116,7 +116,7 @@ def main(runner: str, path: str, dataset: str, grace: str) -> None:
     if isinstance(place, Container):
         print(f"sdk={place._child.pid}", flush=True)
     began = time.monotonic()
-    place.grace = float(grace)
+    process.grace = container.grace = lambda planned: float(grace)
     ended = follow.follow(place, run, Path(dataset), lambda line: print(line, flush=True))
     seconds = time.monotonic() - began
     folders = {path.name for path in (ended.model, ended.output, ended.output / "data") if path.is_dir()}

@@ -20,8 +20,8 @@ from harness.contract.errors import HarnessError, NotReady, RunFailed
 from harness.contract.plan import RunPlan
 from harness.launch import request
 from harness.launch.runner import Ended
-from harness.runs import locks
-from harness.runs.run_folder import RunFolder, checkpoint_files
+from harness.runs import checkpoints, locks
+from harness.runs.run_folder import RunFolder
 
 
 class Cloud:
@@ -126,7 +126,7 @@ class Burst(Cloud):
         place = request.runs_name(planned.run_id)
         for path in filter(Path.exists, (run.plan, run.patch)):
             self._store.put(f"{place}/plan/{path.name}", path)
-        for state in checkpoint_files(run.checkpoints):
+        for state in checkpoints.files(run.checkpoints):
             self._store.put(f"{place}/checkpoints/{state.relative_to(run.checkpoints).as_posix()}", state)
         asked = self._ask(planned)
         region = self._session.region_name

@@ -18,8 +18,8 @@ class Steps:
         steps_per_epoch: after as many, `measure` is called and a row of metrics.csv written.
         batch: examples that one step takes, all workers together.
         step: the number of steps done; kept by `advance` and, when it resumes, by the harness.
-        seed, reseed: where `reseed` is True, the global generators of Python, NumPy, TensorFlow and PyTorch are set
-            from (`seed`, step) before each step, so that dropout and ordinary shuffling resume to the same bits.
+        seed, reseed: where `reseed` is True, the global generators of Python and of the frameworks that are loaded
+            are set from (`seed`, step) before each step: dropout and ordinary shuffling resume to the same bits.
     """
 
     steps: int

@@ -6,7 +6,7 @@ reach the verdict, and anyone can check it, when the baseline itself is gone.
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.contract import atomic, bundle, legal, metrics
@@ -16,6 +16,8 @@ from harness.contract.record import RunRecord
 from harness.contract.serial import LARGEST, dumps, from_json, parse
 from harness.evidence import counting, verdict
 from harness.evidence.band import Band, estimate
+from harness.evidence.noise import Noise
+from harness.evidence.noise import judge as judge_noise
 from harness.evidence.verdict import Verdict
 from harness.runs import reading, run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
@@ -89,19 +91,50 @@ def band(runs: Path, run: StoredRun, description: Description | None = None, exa
 
     `description` and `examples` replace what the run itself says of its metrics and of the test data.
     """
-    experiment, described = run.plan.experiment, description or run.plan.description
+    described = description or run.plan.description
     of_seed: dict[object, float] = {}
-    for each in stored.everything(runs)[0]:
-        other = each.plan.experiment
-        seed = {"seed": experiment.config["seed"]} if "seed" in experiment.config else {}
-        alike = dataclasses.replace(other, config={**other.config, **seed}) == experiment
-        value = each.record.value("test") if each.record and each.status == "completed" else None
-        if alike and value is not None and each.plan.description.objective.name == described.objective.name:
-            of_seed[other.config.get("seed")] = value
+    for seed, record in seeds(stored.everything(runs)[0], run).items():
+        value = record.value("test")
+        if value is not None and record.description.objective.name == described.objective.name:
+            of_seed[seed] = value
     results = run.record.results if run.record else None
     if results and examples is not None:
         results = dataclasses.replace(results, examples=examples)
     return estimate(list(of_seed.values()), described, results)
+
+
+def seeds(runs: Sequence[StoredRun], run: StoredRun) -> dict[object, RunRecord]:
+    """The newest completed run of each seed, of those that differ from a run in their seed alone; itself too."""
+    experiment = run.plan.experiment
+    seed = {"seed": experiment.config["seed"]} if "seed" in experiment.config else {}
+    of_seed: dict[object, RunRecord] = {}
+    for each in (*runs, run):
+        other = each.plan.experiment
+        alike = dataclasses.replace(other, config={**other.config, **seed}) == experiment
+        if alike and each.record and each.status == "completed":
+            of_seed[other.config.get("seed")] = each.record
+    return of_seed
+
+
+def noise(runs: Sequence[StoredRun], old: StoredRun, new: StoredRun) -> list[Noise]:
+    """For each metric of two runs: is its change larger than what another seed changes? Over all their seeds.
+
+    None where the two differ in their seed alone, or saw other data.
+    """
+    groups = [list(seeds(runs, run).values()) for run in (old, new)]
+    same_data = old.plan.experiment.dataset.hash == new.plan.experiment.dataset.hash
+    if not same_data or {each.run_id for each in groups[0]} & {each.run_id for each in groups[1]}:
+        return []
+    judged = []
+    for metric in old.plan.description.metrics:
+        name = f"test_{metric.name}"
+        values = [
+            [each.results.metrics[name] for each in group if each.results and name in each.results.metrics]
+            for group in groups
+        ]
+        if all(values):
+            judged.append(judge_noise(metric, *values))
+    return judged
 
 
 def differences(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:

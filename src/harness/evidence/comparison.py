@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract import bundle, legal, serial
-from harness.evidence import quantity
+from harness.evidence import promises, quantity
 from harness.evidence.band import Band
 from harness.runs import reading
 from harness.runs.stored import StoredRun
@@ -86,6 +86,8 @@ def _environment(runs: Sequence[StoredRun]) -> Iterator[Row]:
     gits = [run.plan.provenance.git for run in runs]
     yield _row("commit", [git.commit[:12] if git else UNKNOWN for git in gits])
     yield _row("dirty", [git.dirty if git else UNKNOWN for git in gits])
+    for name in (promises.REPLAY, promises.RESUME):
+        yield _row(f"{name} proven", [promises.shown(run.record or run.plan, name) for run in runs])
     flat = [dict(_flat(run.record.environment if run.record else None)) for run in runs]
     for name in _names(flat):
         if name not in ("lock", "threads"):

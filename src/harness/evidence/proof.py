@@ -7,9 +7,8 @@ from typing import Any
 from harness.contract.plan import Promise
 from harness.contract.record import RunRecord
 from harness.evidence import verdict
+from harness.evidence.promises import BROKEN, NOT_OFFERED, PROVEN, REPLAY, RESUME, WORKERS, fingerprint
 
-REPLAY, RESUME, WORKERS = "replay", "resume", "workers"
-PROVEN, BROKEN, NOT_OFFERED, UNKNOWN = "proven", "broken", "not offered", "unknown"
 TIMES = ("seconds", "_per_second")  # how the names of numbers end that differ between equal trainings
 CAUSES = {
     REPLAY: "differs already in the second run: unseeded or nondeterministic",
@@ -89,17 +88,6 @@ def workers(first: RunRecord, count: int, distances: Sequence[Distance]) -> Prom
         return Promise(WORKERS, BROKEN, fingerprint(first), why)
     most = max((each.relative for each in distances), default=0.0)
     return Promise(WORKERS, PROVEN, fingerprint(first), f"step 1 {name} differs by {most:.1g}, which is rounding")
-
-
-def status(promises: Sequence[Promise], name: str, where: str | None) -> str:
-    """What is known of a promise on a fingerprint; `where` is None for any: then the worst that was found."""
-    known = {each.status for each in promises if each.name == name and where in (None, each.fingerprint)}
-    return next((each for each in (BROKEN, NOT_OFFERED, PROVEN) if each in known), UNKNOWN)
-
-
-def fingerprint(record: RunRecord) -> str:
-    """Of the environment in which a run trained."""
-    return str((record.environment or {}).get("fingerprint"))
 
 
 def _promise(name: str, first: Training, differs: str | None, equal: str, how: str = "") -> Promise:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.contract.metrics import Metric
 from harness.contract.plan import Description, Experiment
 from harness.contract.record import BITS, RunRecord
-from harness.evidence import quantity
+from harness.evidence import promises, quantity
 from harness.evidence.band import Band
 
 SCHEMA = 2
@@ -58,17 +58,18 @@ def judge(
     before, after = _test_value(original, metric), _test_value(replay, metric)
     change = after - before if before is not None and after is not None else None
     reasons = _evidence(original, replay, epochs, epoch, tensor)
+    promised = promises.PROVEN in [promises.shown(each, promises.REPLAY) for each in (original, replay)]
     if _equal_weights(original, replay):
         # Test results are a function of the weights and the data, as long as both are evaluated alike.
         alike = _tested(original, original.description) == _tested(replay, original.description)
         word = IDENTICAL if alike else EQUIVALENT if where else DIFFERENT
-    elif change is None or what or not where:
+    elif change is None or what or (not where and promised):
         word = DIFFERENT
     else:
         word = EQUIVALENT if allowed.holds(change) else DIFFERENT
-    if not what and not where and word == DIFFERENT:
-        reasons.append("same experiment and same fingerprint: its bits should have been equal")
-    if where and not what and change is not None and word != IDENTICAL:
+    if not what and not where and not _equal_weights(original, replay):
+        reasons.append(_unequal(original.experiment.program, promised))
+    if (where or not promised) and not what and change is not None and word != IDENTICAL:
         reasons.append(_against(allowed, metric, change))
     return Verdict(
         SCHEMA,
@@ -83,6 +84,14 @@ def judge(
         change,
         allowed,
     )
+
+
+def _unequal(program: str, promised: bool) -> str:
+    same = "same experiment and same fingerprint"
+    if promised:
+        return f"{same}, on which this program is proven to replay: its bits should have been equal"
+    command = f"python src/prove.py program={program}"
+    return f"{same}, but nobody has proven that this program replays on it ({command}): equivalent at best"
 
 
 def _against(allowed: Band, metric: Metric, change: float) -> str:

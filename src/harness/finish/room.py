@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.contract.errors import NotReady
 from harness.planning.draft import Draft
-from harness.runs.run_folder import RESERVE, RunFolder, checkpoint_files
+from harness.runs import checkpoints
+from harness.runs.run_folder import RESERVE, RunFolder
 
 STAMP = "%Y%m%dT%H%M%SZ"  # how the id of a run begins
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
@@ -21,7 +22,7 @@ def check(draft: Draft) -> None:
     Raises:
         NotReady: as it says.
     """
-    resumed = sum(path.stat().st_size for path in checkpoint_files(draft.checkpoints)) if draft.checkpoints else 0
+    resumed = sum(path.stat().st_size for path in checkpoints.files(draft.checkpoints)) if draft.checkpoints else 0
     needed = sum(map(len, draft.files.values())) + len(draft.patch) + 2 * RESERVE + 2 * resumed
     free = shutil.disk_usage(draft.runs).free
     if free < needed:

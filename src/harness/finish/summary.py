@@ -11,7 +11,8 @@ from harness.contract.record import RunRecord
 from harness.evidence import quantity
 from harness.evidence.verdict import DIFFERENT, Verdict
 from harness.provenance.repository import commit_in_words
-from harness.runs.run_folder import RunFolder, checkpoint_files
+from harness.runs import checkpoints
+from harness.runs.run_folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
 
@@ -95,7 +96,7 @@ def _values(record: RunRecord) -> str:
 def _failure(record: RunRecord, run: RunFolder) -> None:
     say(f"{'PRUNED' if record.status == 'pruned' else 'FAILED':9} {record.reason}")
     say(f"log       {run.log}")
-    if checkpoint_files(run.checkpoints):
+    if checkpoints.files(run.checkpoints):
         mode = f" mode={record.placement.mode}" if record.placement.cloud else ""
         say(f"checkpoints {run.checkpoints}{_also_in_s3(run)}")
         say(f"resume    python src/train.py{mode} resume={run.path.name}")

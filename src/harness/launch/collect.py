@@ -17,7 +17,6 @@ from harness.launch.runner import Ended
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 
-
 STOPPED = "stopped by SIGTERM"  # what a worker says that was asked to end
 
 

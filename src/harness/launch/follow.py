@@ -46,7 +46,7 @@ def follow(
     with hearing(note):
         try:
             child = runner.start(run, dataset)
-        except (OSError, HarnessError) as error:
+        except (OSError, ValueError, HarnessError) as error:  # ValueError: its plan was altered meanwhile
             return replace(runner.finish(), reason=f"the worker could not start: {error}")
         if earlier and not received:
             note(earlier[0])

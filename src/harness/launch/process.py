@@ -38,10 +38,10 @@ class Process:
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Lay out a job folder for each worker and start them; the chief's is the run's own."""
-        self._python = environments.interpreter(ROOT, (run.code / bundle.LOCK).read_bytes(), say)
-        self.grace = grace(run.planned())
         bases = [run.job, *(run.job / f"algo-{number}" for number in range(2, self._count + 1))]
         self._jobs = [JobFolder(base) for base in bases]
+        self._python = environments.interpreter(ROOT, (run.code / bundle.LOCK).read_bytes(), say)
+        self.grace = grace(run.planned())
         hosts = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
         for job, host in zip(self._jobs, hosts, strict=True):
             for folder in (job.code.parent, job.output, job.models, job.resources.parent):

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.contract import atomic, bundle, plan, program, serial
+from harness.contract.errors import NotReady
 from harness.contract.plan import Placement, Provenance, RunPlan
 from harness.data import obtain
 from harness.data.obtain import Obtained
-from harness.evidence import proofs
+from harness.evidence import proven
 from harness.launch.runner import Runner
 from harness.planning import resume, targets
 from harness.planning.targets import Target
 from harness.provenance import rebuild, repository, scan
 from harness.provenance.credentials import redact
 from harness.provenance.repository import GitState
-from harness.runs import run_folder
+from harness.runs import output, run_folder
 from harness.runs.run_folder import RunFolder
 from harness.settings.command_line import command_words
 from harness.settings.project import ROOT
@@ -76,10 +77,10 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
     """
     now, runs, dry = datetime.now(UTC), ROOT / settings.runs_folder, settings.dry_run
     if not dry:
-        run_folder.make_writable(runs)
+        output.make_writable(runs)
     refuse_secrets(settings)
     trained = program.load(settings.program)
-    files, state = bundle.collect(ROOT, settings.program), repository.git_state(ROOT)
+    files, state = _bundled(settings.program), repository.git_state(ROOT)
     if settings.resume:
         resume.refuse_settings(settings.resume, settings)
     name = unfinished or settings.resume
@@ -122,6 +123,20 @@ def refuse_secrets(settings: Config) -> None:
             scan.refuse(name, value)
 
 
+def _bundled(name: str) -> dict[str, bytes]:
+    """What travels, and the locks' presence checked.
+
+    Raises:
+        NotReady: a file of the project is gone.
+    """
+    try:
+        (ROOT / "requirements.lock").stat()
+        return bundle.collect(ROOT, name)
+    except OSError as error:
+        what = f"{error.filename} cannot be read: {error.strerror}"
+        raise NotReady(what, command="git status, and git checkout -- PATH of what is gone") from error
+
+
 def assemble(
     experiment: plan.Experiment,
     description: plan.Description,
@@ -142,6 +157,6 @@ def assemble(
         replays=origin.replays,
         sweep=origin.sweep,
         unknown=state.unknown,
-        promises=proofs.known(ROOT, experiment, placement.instance_count),
+        promises=proven.known(ROOT, experiment.program, experiment.code, experiment.lock, placement.instance_count),
     )
     return plan.make(experiment, description, placement, provenance, now, schema)

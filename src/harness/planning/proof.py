@@ -15,9 +15,9 @@ from harness.contract.command import Command
 from harness.contract.errors import RunFailed
 from harness.contract.plan import Promise
 from harness.contract.record import RunRecord
-from harness.evidence import proof
+from harness.evidence import promises, proof
 from harness.evidence.proof import Distance, Training
-from harness.evidence.proofs import Proof
+from harness.evidence.proven import Proof
 from harness.launch import collect, local
 from harness.launch.follow import follow
 from harness.launch.runner import Runner
@@ -46,21 +46,21 @@ class Prover:
         """
         first = self._whole("first", "training, unbroken")
         second = self._whole("second", "training again, in a new process")
-        promises = [proof.replay(first, second)]
-        promises.append(self._resume(first, promises[0], seed))
+        tested = [proof.replay(first, second)]
+        tested.append(self._resume(first, tested[0], seed))
         if self._count > 1:
-            promises.append(self._workers(first))
+            tested.append(self._workers(first))
         planned = self._draft.plan
         experiment = planned.experiment
         return Proof(
             experiment.program,
             experiment.code,
             experiment.lock,
-            proof.fingerprint(first.record),
+            promises.fingerprint(first.record),
             self._count,
             experiment.config,
             planned.provenance.created,
-            tuple(promises),
+            tuple(tested),
         )
 
     def _resume(self, first: Training, replayed: Promise, seed: int) -> Promise:
@@ -86,7 +86,7 @@ class Prover:
         """The first step with one worker and with several: the same but for rounding."""
         if self._command:
             reason = "a command's first step cannot be looked at"
-            return Promise(proof.WORKERS, proof.NOT_OFFERED, proof.fingerprint(first.record), reason)
+            return Promise(promises.WORKERS, promises.NOT_OFFERED, promises.fingerprint(first.record), reason)
         self._say("workers   the first step, with one worker and with several")
         states = []
         for count in (1, self._count):

@@ -19,7 +19,7 @@ from harness.planning.draft import Draft
 from harness.planning.targets import Target
 from harness.provenance import repository
 from harness.provenance.repository import GitState
-from harness.runs import reading, run_folder
+from harness.runs import output, reading
 from harness.runs.stored import StoredRun
 from harness.settings import check
 from harness.settings.command_line import typed_settings
@@ -67,7 +67,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
     training = _training(stored, settings)
     settings = replace(settings, mode=_mode(planned.placement, settings.mode), training=training)
     if not settings.dry_run:
-        run_folder.make_writable(runs)
+        output.make_writable(runs)
     draft.refuse_secrets(settings)
     trained = program.load(name)
     source = trained.source()

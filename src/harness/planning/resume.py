@@ -9,8 +9,8 @@ from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import DatasetId, RunPlan
 from harness.contract.serial import LARGEST, parse
 from harness.provenance.repository import GitState
-from harness.runs import reading
-from harness.runs.run_folder import RunFolder, checkpoint_files, named, read_record
+from harness.runs import checkpoints, reading
+from harness.runs.run_folder import RunFolder, named, read_record
 from harness.settings import check
 from harness.settings.command_line import typed_settings
 from harness.settings.schema import Config
@@ -98,7 +98,7 @@ def find(runs: Path, name: str, lock_hash: str) -> Earlier:
         )
     if _completed(run):
         raise NotReady(f"resume={name}: that run has completed", legal="a stopped or failed run")
-    if not checkpoint_files(run.checkpoints):
+    if not checkpoints.files(run.checkpoints):
         raise NotReady(f"resume={name}: that run left no checkpoint", command="python src/train.py")
     return Earlier(run, planned, files)
 

@@ -84,17 +84,17 @@ def _assigned(match: re.Match[bytes], bare: bool) -> bool:
     value = match["quoted"] or match["plain"].rstrip(b")]}:.")
     if PLACEHOLDER.match(value) or b" " in value or value.lower() == match["name"].lower():
         return False
-    digits, letters = re.search(rb"[0-9]", value), re.search(rb"[A-Za-z]", value)
-    mixed = bool(digits and letters) or bool(letters and re.search(rb"[^\w.:/-]", value))
+    numerals, letters = re.search(rb"[0-9]", value), re.search(rb"[A-Za-z]", value)
+    mixed = bool(numerals and letters) or bool(letters and re.search(rb"[^\w.:/-]", value))
     speaks = re.search(rb"(?i)pass|pwd", match["name"]) is not None
     if match["quoted"]:
         return (mixed or speaks or len(value) >= 16) and entropy(value) >= 2.3
     plain_word = re.fullmatch(rb"[A-Za-z_][\w.]*", value) is not None  # in code, a variable
     if plain_word and bare and speaks:
         return value.lower() not in (b"string", b"required", b"optional", b"prompt")
-    if plain_word and (not bare or not digits):
-        return len(value) >= 20 and b"_" not in value and b"." not in value and entropy(value) >= 3.5 and bool(digits)
-    return (mixed or (len(value) >= 16 and bool(digits))) and entropy(value) >= 2.8
+    if plain_word and (not bare or not numerals):
+        return len(value) >= 20 and b"_" not in value and b"." not in value and entropy(value) >= 3.5 and bool(numerals)
+    return (mixed or (len(value) >= 16 and bool(numerals))) and entropy(value) >= 2.8
 
 
 def entropy(value: bytes) -> float:

@@ -12,6 +12,7 @@ from harness.contract.errors import HarnessError
 from harness.contract.metrics import Epoch, Metric
 from harness.contract.plan import Experiment
 from harness.contract.serial import LARGEST, parse, to_json
+from harness.evidence import promises
 from harness.provenance.credentials import redact
 from harness.runs import reading, stored
 from harness.runs.run_folder import RunFolder
@@ -70,6 +71,8 @@ def row_of(run: StoredRun) -> Row:
         "sample": data.sample,
         "commit": git.commit[:12] if git else None,
         "dirty": git.dirty if git else None,
+        "replay proven": promises.shown(record or plan, promises.REPLAY),
+        "resume proven": promises.shown(record or plan, promises.RESUME),
         "replays": plan.provenance.replays,
         "verdict": verdict[1] if verdict else None,
         "resumed": plan.provenance.resumed,

@@ -1,10 +1,11 @@
-"""A file under a name that a person gave: a device stays a device, a link stays a link."""
+"""Files and folders under names that a person gave: a device stays a device, a link stays a link."""
 
 import errno
 import os
 from pathlib import Path
 
 from harness.contract import atomic
+from harness.contract.errors import NotReady
 
 
 def write(target: Path, content: bytes | str) -> None:
@@ -24,3 +25,19 @@ def write(target: Path, content: bytes | str) -> None:
     place = Path(os.path.realpath(target))
     place.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(place, content)
+
+
+def make_writable(runs: Path) -> None:
+    """Make the folder of all runs if it is not there, and see that it can be written.
+
+    Raises:
+        NotReady: it cannot be made or written.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        probe = runs / f".write-test.{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        reason = f"runs_folder={runs} cannot be written: {error.strerror}"
+        raise NotReady(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error

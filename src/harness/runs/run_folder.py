@@ -13,6 +13,7 @@ from harness.contract.errors import NotReady
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.contract.serial import LARGEST, dumps, from_json, parse
+from harness.runs import checkpoints as checkpoint_files
 from harness.runs import consistent, reading, schema1
 
 RESERVE = 2**18  # bytes: more than a record and the end of a log take
@@ -110,17 +111,8 @@ class RunFolder:
         return self.path / plan.description.model
 
     def planned(self) -> RunPlan:
-        """The plan.
-
-        Raises:
-            OSError, ValueError: it cannot be read by this version.
-        """
+        """The plan; raises as `read_plan` does."""
         return read_plan(self.plan)
-
-
-def checkpoint_files(folder: Path) -> list[Path]:
-    """What can be resumed of a folder of checkpoints: a training in steps has files of one form, a script its own."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
 
 
 def read_plan(path: Path) -> RunPlan:
@@ -147,22 +139,6 @@ def read_record(path: Path) -> RunRecord:
 def plan_text(plan: RunPlan) -> str:
     """The text of plan.json, in the schema that the plan's worker reads."""
     return dumps(schema1.downgrade_plan(plan) if plan.schema == schema1.FIRST else plan)
-
-
-def make_writable(runs: Path) -> None:
-    """Make the folder of all runs if it is not there, and see that it can be written.
-
-    Raises:
-        NotReady: it cannot be made or written.
-    """
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        probe = runs / f".write-test.{os.getpid()}"
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except OSError as error:
-        reason = f"runs_folder={runs} cannot be written: {error.strerror}"
-        raise NotReady(reason, legal="a folder of yours", command="python src/train.py runs_folder=PATH") from error
 
 
 def ids(runs: Path) -> list[str]:
@@ -221,10 +197,7 @@ def stage(
                 path.write_text(plan_text(plan))
             if patch:
                 run.patch.write_bytes(patch)
-            if checkpoints and checkpoints.exists():
-                torn = shutil.ignore_patterns(".*.part")
-                shutil.copytree(checkpoints, run.checkpoints, ignore=torn, ignore_dangling_symlinks=True)
-            run.checkpoints.mkdir(exist_ok=True)
+            checkpoint_files.copy(checkpoints, run.checkpoints)
             run.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
         raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror}", command="df -h .") from error

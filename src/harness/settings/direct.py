@@ -16,7 +16,10 @@ def data(line: CommandLine) -> tuple[str, Data]:
     Raises:
         SettingError: a value is not legal.
     """
-    (program,) = conf.chosen("program", line.overrides)
+    programs = conf.chosen("program", line.overrides)
+    if len(programs) != 1:
+        raise SettingError("conf/config.yaml selects no program", command="git checkout -- conf")
+    (program,) = programs
     raw = {**_section("config.yaml", "data"), **_section(f"program/{program}.yaml", "data")}
     typed = {name: value for name, value in line.own.items() if name in raw and value is not None}
     raw |= {name: None if value == "null" else value for name, value in typed.items()}

@@ -25,7 +25,7 @@ from harness.finish import conclude
 from harness.finish.conclude import Epoch
 from harness.launch.signals import SIGNALS
 from harness.planning import draft
-from harness.runs import locks, run_folder, stored
+from harness.runs import checkpoints, locks, output, run_folder, stored
 from harness.runs.stored import StoredRun
 from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
@@ -107,7 +107,7 @@ def common(settings: Config) -> Common:
         raise SettingError(
             "resume is for one run; a sweep resumes when it is typed again", command=f"{command_name()} -m sweep=NAME …"
         )
-    run_folder.make_writable(ROOT / settings.runs_folder)
+    output.make_writable(ROOT / settings.runs_folder)
     trained = program.load(settings.program)
     data = obtain.obtain(ROOT, settings.data, trained.source(), console.say)
     files = bundle.collect(ROOT, settings.program)
@@ -212,7 +212,7 @@ class Group:
 
 def has_checkpoint(run: StoredRun) -> bool:
     """Whether a run can be resumed."""
-    return bool(run_folder.checkpoint_files(run.folder.checkpoints))
+    return bool(checkpoints.files(run.folder.checkpoints))
 
 
 def stopped(row: Row) -> bool:

@@ -30,6 +30,7 @@ def log_plan(experiment: Any, run: RunFolder) -> None:
     # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
     others |= {"sweep": origin.sweep, "replays": origin.replays, "resumed": origin.resumed}
     others |= {f"git_{name}": value for name, value in to_json(origin.git or {"commit": "unknown"}).items()}
+    others |= {f"promise/{each.name}/{each.fingerprint[:8]}": each.status for each in origin.promises}
     placement = to_json(plan.placement)
     cloud = placement.pop("cloud") or {}
     others |= {f"placement/{name}": value for name, value in (placement | cloud).items()}

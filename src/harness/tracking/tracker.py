@@ -186,12 +186,13 @@ class Tracker:
     def _tidy(self, tracked: Tracked, keep_events: bool) -> None:
         """Leave the archive, state.json, and what the children complained of."""
         comet = self._run.comet
-        for log in comet.glob("*.log"):
-            shutil.rmtree(log.with_suffix(".part"), ignore_errors=True)
-            if not log.stat().st_size:
-                log.unlink()
-        for name in ("online.json", INSIDE, *(() if keep_events else (EVENTS,))):
-            (comet / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is left over harms nobody
+            for log in comet.glob("*.log"):
+                shutil.rmtree(log.with_suffix(".part"), ignore_errors=True)
+                if not log.stat().st_size:
+                    log.unlink()
+            for name in ("online.json", INSIDE, *(() if keep_events else (EVENTS,))):
+                (comet / name).unlink(missing_ok=True)
         # A run folder may be moved: in it, the archive goes by its name alone.
         archive = tracked.archive and tracked.archive.name
         upload = tracked.upload and shlex.join([*shlex.split(tracked.upload)[:-1], str(archive)])

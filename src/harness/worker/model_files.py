@@ -45,7 +45,7 @@ def _digest(path: Path) -> str:
 
 
 def _zip(path: Path) -> Iterator[tuple[str, str]]:
-    """The members of a zip file: an .npz holds an array in each, a .pt or .keras whatever its framework puts there."""
+    """The members of a zip file: an .npz holds an array in each, a .pt whatever its framework puts there."""
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             content = hashlib.sha256()

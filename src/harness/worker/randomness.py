@@ -1,12 +1,9 @@
 """Randomness as a function of (seed, purpose, index): no generator's hidden state, so nothing of it to checkpoint."""
 
-import functools
-import gc
 import hashlib
-import random
-import sys
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.frameworks import generators
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,65 +23,10 @@ def stream(seed: int, purpose: str, *index: int) -> "np.random.Generator":
 
 
 def reseed(seed: int, step: int, purpose: str = "step") -> None:
-    """Set the global generators of Python and of what is loaded: NumPy, PyTorch, TensorFlow, and Keras's layers.
-
-    Out of reach are the old operations of TensorFlow, like tf.random.uniform, inside of a traced function, which keep a
-    state of their own; Keras's layers, TensorFlow's global generator and its stateless operations do not.
-    """
-    value = key(seed, purpose, step)
-    _seed_plain(value)
-    if tensorflow := sys.modules.get("tensorflow"):
-        _seed_tensorflow(tensorflow, value)
-    if keras := sys.modules.get("keras"):
-        for generator in _keras_generators(keras.random):
-            generator.state.assign([key(value, generator.state.path) & 0x7FFFFFFF, 0])
+    """Set the global generators of Python and of whatever framework is loaded."""
+    generators.seed(key(seed, purpose, step))
 
 
 def begin(seed: int) -> None:
     """The same before a training is made, so that its first weights follow from the seed."""
-    value = key(seed, "begin")
-    _seed_plain(value)
-    if tensorflow := sys.modules.get("tensorflow"):
-        tensorflow.random.set_seed(value & 0x7FFFFFFF)
-
-
-def _seed_plain(value: int) -> None:
-    random.seed(value)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed([value >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)])
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(value & 0x7FFFFFFFFFFFFFFF)  # of all devices
-
-
-def _seed_tensorflow(tensorflow: Any, value: int) -> None:
-    """Its global generator, and what seeds an operation outside of functions."""
-    try:
-        generator = tensorflow.random.get_global_generator()
-    except RuntimeError:  # where operations are deterministic it must have been seeded
-        tensorflow.random.set_seed(value & 0x7FFFFFFF)
-        generator = tensorflow.random.Generator.from_seed(0)
-        tensorflow.random.set_global_generator(generator)
-    generator.reset_from_seed(value & 0x7FFFFFFF)
-    # tf.random.set_seed would also throw away every compiled function, which takes longer than most steps
-    context = sys.modules["tensorflow.python.eager.context"].context()
-    context._seed, context._rng = value & 0x7FFFFFFF, random.Random(value)
-
-
-_known: dict[type, "weakref.WeakSet[Any]"] = {}
-
-
-def _keras_generators(keras_random: Any) -> "weakref.WeakSet[Any]":
-    """Keras's seed generators; a layer that draws has one: those that there are at the first call, and each new one."""
-    kind = keras_random.SeedGenerator
-    if kind not in _known:
-        keras_random.uniform(())  # makes the global one, which would else begin at the first step of each process
-        known = _known[kind] = weakref.WeakSet(each for each in gc.get_objects() if isinstance(each, kind))
-        begin = kind.__init__
-
-        @functools.wraps(begin)
-        def noted(self: Any, *arguments: Any, **named: Any) -> None:
-            begin(self, *arguments, **named)
-            known.add(self)
-
-        kind.__init__ = noted
-    return _known[kind]
+    generators.seed_first(key(seed, "begin"))

@@ -93,8 +93,9 @@ def main():
             found = probability(weights, point)
             loss -= math.log(max(found if label else 1 - found, 1e-9)) / len(order)
             weights = [w - given.rate * (found - label) * x for w, x in zip(weights, point, strict=True)]
-        kept.with_suffix(".part").write_text(json.dumps([weights, epoch]))
-        kept.with_suffix(".part").rename(kept)
+        if os.environ.get("SM_CURRENT_HOST", "algo-1") == "algo-1":  # all hosts see one folder
+            kept.with_suffix(".part").write_text(json.dumps([weights, epoch]))
+            kept.with_suffix(".part").rename(kept)
         print(f"Epoch {epoch} is over, the loss is {loss:.6f}, epoch={epoch}")
         print(f"epoch={epoch} train_error={error(weights, points)}, rate={given.rate}", flush=True)
         misbehave(given.does)

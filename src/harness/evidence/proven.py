@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contract import atomic
-from harness.contract.plan import Experiment, Promise, Scalar
+from harness.contract.plan import Promise, Scalar
 from harness.contract.serial import dumps, from_json
 
 FOLDER = Path(".cache", "proofs")  # below the project
@@ -39,15 +39,14 @@ def keep(root: Path, proof: Proof) -> Path:
     return path
 
 
-def known(root: Path, experiment: Experiment, workers: int) -> tuple[Promise, ...]:
-    """The promises that were tested of an experiment's code, whatever its settings; none that cannot be read."""
+def known(root: Path, program: str, code: str, lock: str, workers: int) -> tuple[Promise, ...]:
+    """The promises that were tested of a program's code, whatever its settings; none that cannot be read."""
     promises: dict[tuple[str, str], Promise] = {}
-    for path in sorted((root / FOLDER).glob(f"{experiment.program}-*.json")):
+    for path in sorted((root / FOLDER).glob(f"{program}-*.json")):
         try:
             proof = from_json(Proof, json.loads(path.read_text()))
         except (OSError, ValueError):
             continue
-        key = (proof.program, proof.code, proof.lock, proof.workers)
-        if key == (experiment.program, experiment.code, experiment.lock, workers):
+        if (proof.program, proof.code, proof.lock, proof.workers) == (program, code, lock, workers):
             promises |= {(each.name, each.fingerprint): each for each in proof.promises}
     return tuple(promises.values())
