@@ -215,7 +215,7 @@ def main(count: int, seed: int) -> int:
     """Do them all, side by side; print the table."""
     cases, total, bad = plan(count, random.Random(seed)), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     reasons: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="faults-") as scratch, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with tempfile.TemporaryDirectory(prefix="disturbed-") as scratch, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         places = list(pool.map(lambda at: prepare(Path(scratch) / str(at)), range(SIDE_BY_SIDE)))
 
         def work(at: int) -> None:
