@@ -240,8 +240,9 @@ def reporting():
 sys.addaudithook(heard)
 atexit.register(reporting)
 random.random = lambda: 0.9  # Comet draws whether it reports its errors
-sys.argv = sys.argv[sys.argv.index("-m") + 1 :]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+code = sys.argv.index("-c") + 1
+program, sys.argv, sys.path[0] = sys.argv[code], ["-c", *sys.argv[code + 1 :]], sys.path[1]
+exec(program)
 """
 
 
