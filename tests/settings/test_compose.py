@@ -274,7 +274,7 @@ def test_a_sweep_goes_over_programs(project):
         ),
         (
             ("program=smal",),
-            "program=smal does not exist; legal: cifar10 | digits | reviews | script | small; type: python src/train.py",
+            "program=smal does not exist; legal: cifar10 | digits | reviews | script | small; type: python src/train",
         ),
     ],
 )
