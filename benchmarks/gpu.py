@@ -8,7 +8,8 @@
 
 Needs no data: 50,000 random images. Each part is a process of its own with a time limit; what it has found is written
 to OUT (--out, or gpu.jsonl in $OUT or here) at once, and once more when it is done or its time is up. PyTorch's parts
-run where this Python, or the one of `make torch`, has it. The last line is JSON:
+run where this Python, or the one of `make torch`, has it, with PEER_PYTHONPATH as PYTHONPATH and so on. The last line
+is JSON:
     device       the GPU, or the processor
     parts        by name: images_per_second (blocks), digest (of all arrays after 400 steps), steps a call, seconds of
                  import, build, first (call: tracing, compiling, one step) and evaluate (5,000 images), gpu_mb at most;
@@ -97,7 +98,7 @@ def chosen(patterns: list[str], small: bool) -> list[Part]:
     found: dict[str, Part] = {}
     for pattern in patterns or ["*"]:
         alike = [part for part in every if fnmatch.fnmatchcase(part.name, pattern)]
-        for part in alike or [named(pattern)]:
+        for part in alike or ([] if "*" in pattern else [named(pattern)]):
             found.setdefault(part.name, part)
     return list(found.values())
 
@@ -110,8 +111,8 @@ def parts(small: bool) -> list[Part]:
             Part("step", **shape),
             Part("loop", **shape),
             Part("resume", more={"like": "loop"}, **shape),
-            Part("xla", **shape),
-            Part("xla", run=2, **shape),
+            Part("xla", **{**shape, "batch": 4}),
+            Part("xla", run=2, **{**shape, "batch": 4}),
             Part("torch", **shape),
         ]
     return [
@@ -254,7 +255,7 @@ def flags(variant: str) -> dict[str, str]:
 
 def torch_part(part: Part, arguments: argparse.Namespace, end: float, lock: str) -> Iterator[dict[str, Any]]:
     """PyTorch's step, in a Python that has it."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "PYTHONPATH")}
+    kept = {**os.environ, **{name[5:]: value for name, value in os.environ.items() if name.startswith("PEER_")}}
     pythons = [python for python in (sys.executable, str(TORCH)) if Path(python).exists()]
     for python in pythons:
         if not subprocess.run([python, "-c", "import torch"], env=kept, capture_output=True).returncode:
@@ -427,7 +428,7 @@ def steps_and_speed(trainer: Any, kind: str, seconds: float, small: bool, kept: 
     waits = []
     for _ in range(2):
         began = time.perf_counter()
-        trainer.infer(trainer._pixels.numpy()[:count])
+        trainer.infer(trainer.inputs._pixels.numpy()[:count])
         waits.append(passed(began))
     memory = {}
     if tf.config.list_logical_devices("GPU"):

@@ -10,6 +10,7 @@ into the table between `<!-- figures: NAME -->` and `<!-- /figures -->`.
 import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -208,12 +209,28 @@ def report(numbers: Measurements) -> str:
     )
 
 
+def gpu(numbers: Measurements) -> str:
+    """Images per second on a GPU, medians of three blocks, beside PyTorch's."""
+    parts = numbers["gpu"]["parts"]
+    kinds = [name.removeprefix("xla/") for name in parts if name.startswith("xla/") and "#" not in name]
+    rows = []
+    for kind in kinds:
+        blocks, peer = parts[f"xla/{kind}"].get("images_per_second"), parts.get(f"torch/{kind}", {})
+        if blocks:
+            ours, (size, batch, precision) = statistics.median(blocks), kind.split("/")
+            theirs = statistics.median(peer["images_per_second"]) if peer else None
+            beside = (f"{theirs:,.0f}", f"{ours / theirs:.2f}") if theirs else ("not measured", "")
+            rows.append((f"ResNet-{size}", precision, batch, f"{ours:,.0f}", *beside))
+    return table(("", "precision", "batch", "ours", "PyTorch, compiled", "ratio"), *rows)
+
+
 TABLES: dict[str, Callable[[Measurements], str]] = {
     "takes": takes,
     "seeds": seeds,
     "throughput": throughput,
     "tune": tune,
     "report": report,
+    "gpu": gpu,
 }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,8 @@ USAGE = namedtuple("USAGE", "total used free")
 
 @pytest.fixture
 def draft(tmp_path: Path) -> Draft:
-    return Draft(PLAN, None, None, bundle_of("tiny"), b"", None, tmp_path)
+    nothing: Any = None
+    return Draft(PLAN, nothing, nothing, bundle_of("tiny"), b"", None, tmp_path)
 
 
 def test_equal_runs_of_one_second_get_names_of_their_own(draft):

@@ -108,7 +108,7 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("resnet_size=27", "6n+2", "resnet_size=26"),
         ("resnet_sise=20", "resnet_size", "resnet_size=20"),
         ("mode=clod", "cloud | local", "mode=cloud"),
-        ("scale=quik", "full | quick", "scale=quick"),
+        ("scale=quik", "full | proof | quick", "scale=quick"),
         ("program=cifar100", "cifar10", "program=cifar10"),
         ("scale_of=cifar10/full", "scale", "scale="),
         ("+experiment=tutorail", "tutorial", "+experiment=tutorial"),
@@ -267,8 +267,15 @@ def test_a_sweep_goes_over_programs(project):
         (("program=cifar10", "+experiment=half"), "rate is a setting of program=small, not of program=cifar10"),
         (("-m", "program=small", "resnet_size=20,32"), "resnet_size is a setting of program=cifar10"),
         (("-m", "program=small,cifar10", "rate=1"), "rate"),
-        (("-m", "program=small,cifar10", "++rate=1"), "rate is not a setting; legal: resnet_size"),
-        (("program=smal",), "program=smal does not exist; legal: cifar10 | small; type: python src/train.py program=s"),
+        (("-m", "program=small,cifar10", "++rate=1"), "++rate=1: only a recipe is added, as +experiment=NAME"),
+        (
+            ("program=digits", "scale=proof"),
+            "scale=proof does not exist; legal: full | quick; type: python src/train.py sc",
+        ),
+        (
+            ("program=smal",),
+            "program=smal does not exist; legal: cifar10 | digits | reviews | script | small; type: python src/train",
+        ),
     ],
 )
 def test_a_setting_of_another_program_is_refused_by_name(project, words, said):

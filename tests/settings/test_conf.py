@@ -55,10 +55,12 @@ def test_the_choices_are_those_of_the_list_of_defaults():
 @pytest.mark.parametrize("name", program.names())
 def test_conf_has_the_settings_of_a_program_and_no_others(name):
     trained = {each.name for each in conf.program(name) if each.section == "training"}
-    for scale in conf.options("scale"):
+    every = {field.name for field in fields(program.load(name).settings)}
+    for scale in ("quick", "full"):
         scaled = {each.name for each in conf.scale(name, scale)}
-        assert trained | scaled == {field.name for field in fields(program.load(name).settings)}
+        assert trained | scaled == every
         assert not trained & scaled
+    assert {each.name for each in conf.scale(name, "proof")} <= every, "it goes over what another scale says"
 
 
 def test_modes_have_all_their_settings():
@@ -74,7 +76,7 @@ def test_modes_have_all_their_settings():
         ([], ["cifar10"]),
         (["program=cifar10"], ["cifar10"]),
         (["+experiment=full"], ["cifar10"]),
-        (["program=glob(*)"], ["cifar10"]),
+        (["program=glob(*)"], ["cifar10", "digits", "reviews", "script"]),
     ],
 )
 def test_the_program_is_known_before_hydra_composes(overrides, programs):

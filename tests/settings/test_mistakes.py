@@ -15,7 +15,7 @@ from tests.support.verbs import TRAIN, composed, declared
         ("~mode", "no setting can be left out"),
         ("~comet", "no setting can be left out"),
         ("=1", "a setting has a name"),
-        ("+epoch=5", "only a recipe is added"),
+        ("+epochs=5", "only a recipe is added"),
         ("+epochs=5", "only a recipe is added"),
         ("++epochs=5", "only a recipe is added"),
         ("comet=null", "comet is not a setting"),

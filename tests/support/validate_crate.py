@@ -26,7 +26,7 @@ class Stored(HTTPAdapter):
         super().__init__()
         self.content = content
 
-    def send(self, request: Any, **_: Any) -> requests.Response:
+    def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
         kind = {"Content-Type": "application/ld+json"}
         raw = HTTPResponse(
             io.BytesIO(self.content), kind, 200, preload_content=False, request_method="GET", request_url=request.url

@@ -18,6 +18,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from harness.tracking import tracker
 from tests.support.plans import PLAN
 
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
-CONFIG = {
+CONFIG: dict[str, bool | int | float | str] = {
     "resnet_size": 8,
     "resnet_version": 1,
     "learning_rate": 0.1,
@@ -59,7 +60,7 @@ FAILED = record.of(PLANNED, status="failed", reason="the worker was killed by SI
 SOON = 60  # seconds: more than a child takes to start on a busy machine
 
 
-def answer(mode: str, path: str) -> tuple[int, dict]:
+def answer(mode: str, path: str) -> tuple[int, Any]:
     """What a stand-in for Comet answers."""
     if mode == "errors":
         return 500, {}
@@ -239,8 +240,9 @@ def reporting():
 sys.addaudithook(heard)
 atexit.register(reporting)
 random.random = lambda: 0.9  # Comet draws whether it reports its errors
-sys.argv = sys.argv[sys.argv.index("-m") + 1 :]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+code = sys.argv.index("-c") + 1
+program, sys.argv, sys.path[0] = sys.argv[code], ["-c", *sys.argv[code + 1 :]], sys.path[1]
+exec(program)
 """
 
 

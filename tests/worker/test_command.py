@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support import scripted, tiny
 from tests.support.plans import PLACEMENT
 
 TRIAL = dataclasses.replace(PLACEMENT, stop_after=1)
-LONG = {"epochs": 100, "pause": 0.2}
+LONG: dict[str, Any] = {"epochs": 100, "pause": 0.2}
 
 
 @pytest.fixture(scope="module")

@@ -67,9 +67,10 @@ def choices() -> tuple[Setting, ...]:
     return tuple(Setting(match[1], match[2], match[3], "", path) for match in matches if match)
 
 
-def options(group: str) -> list[str]:
+def options(*group: str) -> list[str]:
     """The files of a group of conf/, by name; none where there is no such group."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml")) if re.fullmatch(r"\w+", group) else []
+    named = all(re.fullmatch(r"\w+", part) for part in group)
+    return sorted(path.stem for path in CONF.joinpath(*group).glob("*.yaml")) if named else []
 
 
 def program(name: str) -> tuple[Setting, ...]:

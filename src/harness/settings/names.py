@@ -22,6 +22,9 @@ def refuse(verb: Verb, overrides: Sequence[str]) -> None:
     known = {each.name: each for each in _settings(programs, modes)}
     for override in overrides:
         name, value = assigned(override)
+        added = override.startswith("+") and name not in ("", "experiment")
+        if added and name not in known and not (conf.CONF / name).is_dir() and not name.startswith("hydra"):
+            raise _unknown(verb, name, value, programs, modes, known)
         _refuse_form(verb, override, name)
         if name == "hydra/sweeper" and verb.takes(name, "hydra"):
             if value not in SWEEPERS:
@@ -33,7 +36,7 @@ def refuse(verb: Verb, overrides: Sequence[str]) -> None:
                 raise _not_taken(verb, name, known)
             if override not in verb.fixed and any(assigned(each)[0] == name for each in verb.fixed):
                 raise SettingError(f"{verb.name}.py does not run with {override}", legal=", ".join(verb.fixed))
-            _option(verb, override, name, value)
+            _option(verb, override, name, value, programs)
         elif name not in known:
             raise _unknown(verb, name, value, programs, modes, known)
         elif not verb.takes(name, known[name].section):
@@ -72,9 +75,12 @@ def _settings(programs: Sequence[str], modes: Sequence[str]) -> Iterator[Setting
     yield from conf.search()
 
 
-def _option(verb: Verb, override: str, name: str, value: str) -> None:
+def _option(verb: Verb, override: str, name: str, value: str, programs: Sequence[str]) -> None:
     """Check the option of a group; several, for a sweep, are left to Hydra unless they are plain names."""
     legal = conf.options(name)
+    if name == "scale":
+        scales = [set(conf.options("scale_of", program)) for program in programs]
+        legal = [each for each in legal if all(each in has for has in scales)]
     for option in value.split(","):
         if option in legal or (option != value and not option.isidentifier()) or "(" in value:
             continue

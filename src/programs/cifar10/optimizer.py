@@ -29,9 +29,23 @@ def apply(
         if config.optimizer == "muon" and len(value.shape) == 4:
             kernels.setdefault(tuple(value.shape), {})[path] = value, gradient
         else:
-            _sgd(config, rate, weights[path], momentum[path], value, gradient, decayed=path.endswith("/kernel"))
+            _sgd(config, rate, weights[path], momentum[path], value, gradient, decays(path))
     for alike in kernels.values():
         _muon(config, rate * (config.muon_rate / config.learning_rate), weights, momentum, alike)
+
+
+def decays(path: str) -> bool:
+    """Whether weight decay acts on the weights of that path."""
+    return path.endswith("/kernel")
+
+
+def sgd(
+    config: "Training", rate: Tensor, value: Tensor, velocity: Tensor, gradient: Tensor, decayed: bool
+) -> tuple[Tensor, Tensor]:
+    """What `_sgd` does, with tensors: weights and momentum after the step."""
+    slope = gradient + config.weight_decay * value if decayed and config.weight_decay else gradient
+    velocity = config.momentum * velocity + slope
+    return value - rate * (slope + config.momentum * velocity if config.nesterov else velocity), velocity
 
 
 def assign(variable: Any, value: Tensor) -> None:

@@ -1,11 +1,12 @@
 """The training step: all variables of a training, and the compiled function that takes them one step further."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from programs.cifar10 import optimizer, resnet, schedule
+from programs.cifar10 import optimizer, packed, resnet, schedule
 from programs.cifar10.inputs import PIXELS, Array, Inputs, Tensor
 from programs.cifar10.replicas import check_shares, together
 
@@ -150,32 +151,18 @@ class Trainer:
 
             return tf.while_loop(lambda step: step < first + count, one, [first], parallel_iterations=1)[0]
 
-        return tf.function(advance, autograph=False, jit_compile=self.config.xla or None)
+        chosen: Any = advance
+        if self.config.xla and self.config.optimizer == "sgd":
+            state = self._weights, self._momentum, (self._loss, self._correct, self._bad_step)
+            chosen = packed.loop(self.config, self._rates, *state, lambda step, now: self._pass(step, now, resolution))
+        return tf.function(chosen, autograph=False, jit_compile=self.config.xla or None)
 
     def _advance(self, step: Tensor, stop: Tensor, resolution: int) -> Tensor:
         """One step of one replica: its part of the batch, the pass and its gradient, the optimiser, the statistics."""
         config = self.config
-        images, labels = self.inputs.batch(step, resolution)
-        smoothing = config.label_smoothing
-        wanted = tf.one_hot(labels, self.classes, 1 - smoothing + smoothing / self.classes, smoothing / self.classes)
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
-        parameters = [weights[path] for path in self._trained]
-        shared = self.replicas > 1 and config.sync_batch_norm
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(parameters)
-            logits, moving = resnet.forward(
-                weights,
-                images,
-                config.resnet_size,
-                config.resnet_version,
-                self.classes,
-                training=True,
-                total=self._total if shared else None,
-            )
-            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-            loss = tf.reduce_sum(losses) / config.batch_size
-        gradients = tape.gradient(loss, parameters)
-        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1), labels))
+        loss, correct, slopes, moving = self._pass(step, weights, resolution)
+        gradients = list(slopes.values())
         if self.replicas > 1:  # one message for all of it
             own = [loss, tf.cast(correct, tf.float32), tf.cast(stop, tf.float32), *gradients, *moving.values()]
             loss, seen, asked, *rest = together(own, self._total)
@@ -187,7 +174,7 @@ class Trainer:
             tf.gather(self._rates, step),
             self._weights,
             self._momentum,
-            dict(zip(self._trained, zip(parameters, gradients, strict=True), strict=True)),
+            {path: (weights[path], each) for path, each in zip(self._trained, gradients, strict=True)},
         )
         for path, value in moving.items():
             optimizer.assign(self._weights[path], value)
@@ -197,15 +184,30 @@ class Trainer:
         optimizer.assign(self._correct, self._correct.read_value() + correct)
         return stop
 
+    def _pass(self, step: Tensor, weights: Mapping[str, Tensor], resolution: int) -> tuple[Any, ...]:
+        """Of a replica's part of the batch: loss, correct predictions, gradients by path, moving statistics by path."""
+        config = self.config
+        images, labels = self.inputs.batch(step, resolution)
+        smoothing = config.label_smoothing
+        wanted = tf.one_hot(labels, self.classes, 1 - smoothing + smoothing / self.classes, smoothing / self.classes)
+        parameters = [weights[path] for path in self._trained]
+        shared = self.replicas > 1 and config.sync_batch_norm
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(parameters)
+            size, version, total = config.resnet_size, config.resnet_version, self._total if shared else None
+            logits, moving = resnet.forward(weights, images, size, version, self.classes, training=True, total=total)
+            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+            loss = tf.reduce_sum(losses) / config.batch_size
+        gradients = tape.gradient(loss, parameters)
+        correct = tf.math.count_nonzero(tf.equal(tf.argmax(logits, 1), labels))
+        return loss, correct, dict(zip(self._trained, gradients, strict=True)), moving
+
     def _total(self, values: Tensor) -> Tensor:
         """The sum over all replicas."""
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _forward(self, pixels: Tensor) -> Tensor:
-        config = self.config
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
-        images = self.inputs.normalised(pixels)
-        return resnet.forward(weights, images, config.resnet_size, config.resnet_version, self.classes, training=False)[
-            0
-        ]
+        images, size, version = self.inputs.normalised(pixels), self.config.resnet_size, self.config.resnet_version
+        return resnet.forward(weights, images, size, version, self.classes, training=False)[0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,13 +138,14 @@ def test_a_damaged_batch_is_named_by_verify_and_by_load_used_or_not(folder: Path
 
 
 def test_every_file_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, opened, really = identity.identify(folder, "mine"), list[str](), Path.open
+    expected, opened, really = identity.identify(folder, "mine"), list[str](), open
 
-    def counted(path: Path, *arguments: str) -> object:
+    def counted(path: Path, *arguments: Any, **options: Any) -> Any:
         opened.append(path.relative_to(folder).as_posix())
-        return really(path, *arguments)  # type: ignore[call-overload]
+        return really(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", counted)
+    monkeypatch.setattr(identity, "open", counted, raising=False)
     load(folder, num_data_batches=2, expected=expected)
     assert sorted(opened) == sorted(files.NAMES)
 

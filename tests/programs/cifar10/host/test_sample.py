@@ -87,10 +87,10 @@ def test_a_failed_write_leaves_the_older_one_and_nothing_else(folder: Path, monk
 
 def test_writing_it_imports_no_scikit_learn(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from harness import sample\n"
+        "import sys; from pathlib import Path; from programs.cifar10.host import sample\n"
         f"sample.write(Path({str(tmp_path / 'data')!r}))\n"
         "print(sorted({'sklearn', 'scipy', 'pandas', 'dvc', 'requests'} & set(sys.modules)))"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(sample.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(sample.__file__).parents[3])}
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert told.stdout.strip() == "[]"
