@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 
+from tests.support.lacking import lacking
+
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 
@@ -157,7 +159,7 @@ def test_the_image_is_named_alike_by_the_shell_and_by_python():
 def git(*arguments: str) -> str:
     """What git prints; `git grep` ends with 1 where it finds nothing."""
     if not (ROOT / ".git").exists():
-        pytest.skip("not a git clone")
+        lacking("not a git clone")
     done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout

@@ -13,6 +13,7 @@ import pytest
 
 from harness.contract import metrics
 from harness.launch import engine
+from tests.support.lacking import lacking
 from tests.support.projects import broken, make_project, record_of, runs, type_in
 
 SCRIPT = ("program=scripted", "mode.threads=1")
@@ -109,7 +110,7 @@ def test_its_container_has_its_own_libraries_alone_and_gives_the_same_weights(pr
 @pytest.mark.docker
 def test_in_a_container_too_it_must_not_write_into_its_folder(project: Path) -> None:
     if engine.image_id(engine.image_name(project, "scripted")) is None:
-        pytest.skip("its image is not there")
+        lacking("its image is not there")
     done = type_in(project, *SCRIPT, CONTAINER, "does=write into its folder")
     assert done.returncode == 1
     reason = str(record_of(newest(project)).reason)

@@ -23,7 +23,7 @@ from harness.report import table as tables
 from harness.report.rows import row_of
 from harness.runs import stored
 from harness.sharing import run_archive
-from tests.conftest import ON_CI
+from tests.support.lacking import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 8e6  # bytes
@@ -329,7 +329,7 @@ def many(tmp_path_factory):
 def browser():
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
-        (pytest.fail if ON_CI else pytest.skip)("no chromium on the PATH")
+        lacking("no chromium on the PATH")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:

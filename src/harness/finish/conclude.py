@@ -94,7 +94,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
                 judge(epoch)
         except StopEarly:
             raise
-        except Exception as error:
+        except Exception as error:  # of a callback; raised again when the run has its record
             errors.append(error)
 
     run, planned, comet = started.run, started.plan, started.comet

@@ -22,7 +22,7 @@ def prepare() -> None:
     """Import what draws, which takes a while, before there is anything to draw."""
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_svg
-    import matplotlib.figure  # noqa: F401
+    import matplotlib.figure  # noqa: F401  # imported for later
 
 
 def draw(run: RunFolder, record: RunRecord, data: Path) -> None:

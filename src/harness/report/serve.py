@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             self._respond()
         except (ConnectionError, TimeoutError):  # the reader has left, or does not read
             self.close_connection = True
-        except Exception as error:
+        except Exception as error:  # one page fails, the server goes on
             self._answer(500, "text/plain", f"the runs cannot be read now: {type(error).__name__}\n".encode())
 
     def _respond(self) -> None:

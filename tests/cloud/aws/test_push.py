@@ -19,6 +19,7 @@ from harness.cloud.aws import images, push
 from harness.contract.errors import NotReady
 from harness.launch import engine
 from tests.fakes.sagemaker.server import Aws
+from tests.support.lacking import lacking
 from tests.support.projects import ROOT
 
 PASSWORD = "planted-registry-password"
@@ -46,7 +47,7 @@ def registry(tmp_path):
     """The address of a real registry on loopback."""
     program = shutil.which("docker-registry")
     if program is None:
-        pytest.skip("no docker-registry")
+        lacking("no docker-registry")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -133,7 +134,7 @@ def test_the_engine_that_the_user_has_chosen_is_the_one_that_pushes(registry, to
     local = tiny("amd64")
     host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     if not host.startswith("unix://"):
-        pytest.skip("the engine is on another machine")
+        lacking("the engine is on another machine")
     (tmp_path / "engine.sock").symlink_to(host.removeprefix("unix://"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
