@@ -36,10 +36,10 @@ def test_the_last_lines_name_what_was_trained_on_what_and_where(trained):
     last = printed.partition("\naccuracy ")[2]
     results = found.results
     for expected in (
-        f"test {results.test_accuracy:.4f}",
-        f"validation {results.validation_accuracy:.4f}",
+        f"test {results.metrics['test_accuracy']:.4f}",
+        f"validation {results.metrics['validation_accuracy']:.4f}",
         found.experiment.dataset.hash,
-        "not CIFAR-10",
+        "(bundled sample)",
         found.experiment_id,
         found.provenance.git.commit[:12],
         str(run),
@@ -68,13 +68,14 @@ def test_the_record_holds_the_plan_and_the_evidence(trained):
     assert found.environment["settings"]["TF_ENABLE_ONEDNN_OPTS"] == "1"
     assert found.environment["deterministic"] is True
     assert found.environment["lock"] == found.experiment.lock
-    assert found.results.test_correct == sum(found.results.confusion[i][i] for i in range(10))
-    assert sum(map(sum, found.results.confusion)) == found.results.test_images
+    correct = sum(found.results.confusion[i][i] for i in range(10))
+    assert found.results.metrics["test_accuracy"] == correct / found.results.examples
+    assert sum(map(sum, found.results.confusion)) == found.results.examples
     for name, digest in found.artifacts.items():
         assert hashlib.sha256((run / name).read_bytes()).hexdigest() == digest
     with (run / "metrics.csv").open() as file:
         (epoch,) = csv.DictReader(file)
-    assert float(epoch["validation_accuracy"]) == found.results.validation_accuracy
+    assert float(epoch["validation_accuracy"]) == found.results.metrics["validation_accuracy"]
     assert found.weights.startswith(epoch["weights"])
     assert not found.provenance.git.dirty
     assert not (run / "changes.patch").exists()
@@ -117,10 +118,11 @@ def test_evaluate_finds_the_recorded_accuracy_and_notices_another_model(trained,
     found = record_of(run).results
     done = type_in(project, str(run), verb="evaluate")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"({found.test_correct} of {found.test_images}), recorded {found.test_correct}" in done.stdout
+    correct = sum(found.confusion[i][i] for i in range(10))
+    assert f"({correct} of {found.examples}), recorded {correct}" in done.stdout
     (tmp_path / "model.keras").write_bytes((run / "model.keras").read_bytes())
     claimed = json.loads((run / "record.json").read_text())
-    claimed["results"]["test_correct"] += 1
+    claimed["results"]["metrics"]["test_accuracy"] = (correct + 1) / found.examples
     (tmp_path / "record.json").write_text(json.dumps(claimed))
     done = type_in(project, str(tmp_path), verb="evaluate")
     assert done.returncode == 1
@@ -174,7 +176,7 @@ def test_a_worker_that_fails_is_a_failed_run_that_says_why(project):
 
 
 def test_outside_a_repository_a_run_is_recorded_as_of_unknown_origin(project, tmp_path):
-    copy = shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns(".git", "runs"))
+    copy = shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns(".git"))
     environment = {"GIT_CEILING_DIRECTORIES": str(tmp_path)}
     done = type_in(copy, "mode.runner=process", *SMALL, "resnet_size=8", "batch_size=400", **environment)
     assert done.returncode == 0, done.stderr

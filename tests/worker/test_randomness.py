@@ -76,6 +76,18 @@ def test_steps_and_seeds_differ(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_first_step_of_a_process_draws_what_a_later_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras  # noqa: F401  # it seeds its own first generator from Python's
+
+    monkeypatch.setattr("harness.frameworks.generators._known", {})
+    drawn = []
+    for _ in range(2):
+        randomness.reseed(3, 1)
+        drawn.append((random.random(), float(np.random.random())))
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.slow
 def test_keras_layers_and_tensorflows_generator_too() -> None:
     import keras
     import tensorflow as tf

@@ -15,13 +15,13 @@ def seed(value: int) -> None:
     Out of reach are the old operations of TensorFlow, like tf.random.uniform, inside of a traced function, which keep a
     state of their own; Keras's layers, TensorFlow's global generator and its stateless operations do not.
     """
-    _seed_plain(value)
     if tensorflow := sys.modules.get("tensorflow"):
         _seed_tensorflow(tensorflow, value)
     if keras := sys.modules.get("keras"):
         for generator in _keras_generators(keras.random):
             own = hashlib.sha256(f"{value}/{generator.state.path}".encode()).digest()
             generator.state.assign([int.from_bytes(own[:4], "big") & 0x7FFFFFFF, 0])
+    _seed_plain(value)  # last: Keras draws from Python's generator when it makes one of its own
 
 
 def seed_first(value: int) -> None:
