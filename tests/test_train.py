@@ -12,7 +12,7 @@ import pytest
 
 from harness.contract import bundle, plan, serial
 from programs.cifar10.host import published
-from tests.support.projects import PLANTED, SMALL, make_project, record_of, runs, type_in
+from tests.support.projects import PLANTED, SMALL, TINY, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
 
@@ -166,11 +166,11 @@ def test_what_only_shows_later_is_still_one_line_and_leaves_no_run(arguments, sa
 
 
 def test_a_worker_that_fails_is_a_failed_run_that_says_why(project):
-    done = type_in(project, "mode.runner=process", *SMALL, "learning_rate=1e30")
+    done = type_in(project, "mode.runner=process", *TINY, "rate=1e308")
     assert done.returncode == 1
     found = record_of(runs(project)[-1])
     assert found.status == "failed"
-    assert "learning_rate" in found.reason
+    assert "infinite or not a number" in found.reason
     assert f"FAILED    {found.reason}" in done.stdout
     assert "Traceback" not in done.stderr
 
@@ -178,7 +178,7 @@ def test_a_worker_that_fails_is_a_failed_run_that_says_why(project):
 def test_outside_a_repository_a_run_is_recorded_as_of_unknown_origin(project, tmp_path):
     copy = shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns(".git"))
     environment = {"GIT_CEILING_DIRECTORIES": str(tmp_path)}
-    done = type_in(copy, "mode.runner=process", *SMALL, "resnet_size=8", "batch_size=400", **environment)
+    done = type_in(copy, "mode.runner=process", *TINY, **environment)
     assert done.returncode == 0, done.stderr
     assert "unknown (not a git repository)" in done.stdout
     assert record_of(runs(copy)[-1]).provenance.git is None
