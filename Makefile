@@ -21,7 +21,7 @@ help:
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
 	@echo "make push-image   the same with CUDA, into your AWS registry; KIND=cpu without; docs/cloud.md says what it needs"
 	@echo "make lock         requirements*.txt into requirements*.lock, versions kept; make upgrade moves them"
-	@echo "make torch        PyTorch for the benchmarks, in benchmarks/.venv; PIP_EXTRA_INDEX_URL names its CPU index"
+	@echo "make torch        PyTorch, for program=script and the benchmarks; PIP_EXTRA_INDEX_URL names its CPU index"
 	@echo "make crate        the validator of exported archives, in tests/.venv; make test makes it too"
 	@echo "make clean        remove caches (never data/ or runs/)"
 
@@ -65,12 +65,9 @@ venv: .venv/installed
 .venv/installed: requirements.lock
 	@MAKECMDGOALS="$(MAKECMDGOALS)" sh tools/venv.sh "$(PYTHON)"
 
-torch: benchmarks/.venv/installed
-
-benchmarks/.venv/installed: benchmarks/requirements-torch.lock .venv/installed
-	@.venv/bin/python -m venv --clear benchmarks/.venv
-	@benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
+# The environment that program=script makes for itself; the benchmarks find it in benchmarks/.venv.
+torch: .venv/installed
+	@$(IN_VENV) python tools/environment.py script benchmarks/.venv
 
 # It needs another version of rich than Comet does.
 crate: tests/.venv/installed

@@ -3,7 +3,7 @@
     python benchmarks/throughput.py                 ResNet-20, 32 and 50, 5 pairs; about 20 minutes on two cores
     python benchmarks/throughput.py --sizes 20 --pairs 3
 
-PyTorch has an environment of its own: `make torch` installs benchmarks/requirements-torch.lock into benchmarks/.venv.
+PyTorch has the environment of program=script, which `make torch` makes, and to which it links benchmarks/.venv.
 
 Version 1 at batch 128, random images. Each contender is a process that waits for its turn; all take turns in blocks of
 steps, and each figure is the median over pairs of neighbouring blocks. The last line is JSON:

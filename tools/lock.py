@@ -8,13 +8,15 @@
 uv resolves once for all platforms; the locks keep the hashes of the files that CPython 3.11 and 3.12 install on
 Linux and macOS, and of a source archive only where 64-bit x86 Linux has no built file to install.
 A program's requirements, src/programs/NAME/requirements.txt, get a lock of their own beside them, with the project's
-versions where those will do.
+versions where those will do. PIP_FIND_LINKS and PIP_EXTRA_INDEX_URL name more places to find files, as for pip; where
+a file that a program's lock pins is in none of them, that lock stays as it is.
 The training lock is the part of the whole lock that requirements-train.txt needs, line for line; those for the
 cloud and for GPUs are what requirements-cloud.txt and requirements-gpu.txt need beyond it.
 """
 
 import argparse
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -79,7 +81,10 @@ def main() -> None:
         had = own_pins(name, args.upgrade)
         fixed = {canonicalize_name(name_of(pin)) for pin in had}
         others = [pin for pin in kept if canonicalize_name(name_of(pin)) not in fixed]
-        write(ROOT / f"{name}.lock", resolve_near(ROOT / f"{name}.txt", had, others))
+        try:
+            write(ROOT / f"{name}.lock", resolve_near(ROOT / f"{name}.txt", had, others))
+        except subprocess.CalledProcessError:
+            keep(ROOT, name)
 
 
 def faults(root: Path) -> Iterator[str]:
@@ -165,6 +170,15 @@ def resolve_near(asking: Path, pins: list[str], others: list[str]) -> list[tuple
         return resolve(asking, pins)
 
 
+def keep(root: Path, name: str) -> None:
+    """Keep a program's lock that cannot be resolved here, as long as it has what is required."""
+    lock = root / f"{name}.lock"
+    if not lock.exists() or any(fault.startswith(f"{name}.lock ") for fault in unsatisfied(root)):
+        what = f"{name}.txt cannot be resolved with the package indexes that are known"
+        raise SystemExit(f"{what}; name one more: PIP_EXTRA_INDEX_URL=ADDRESS make lock")
+    print(f"{name}.lock: kept as it is; no package index that is known has all of it")
+
+
 def own_pins(name: str, upgrade: bool) -> list[str]:
     lock = ROOT / f"{name}.lock"
     return read_pins(lock) if lock.exists() and not upgrade else []
@@ -200,9 +214,19 @@ def resolve(asking: Path, pins: Iterable[str]) -> list[tuple[str, list[str]]]:
         constraints.write_text("\n".join(pins))
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
         command += ["--format", "pylock.toml", "--constraint", str(constraints)]
-        subprocess.run([*command, "--output-file", str(answer), str(asking)], check=True)
+        command += ["--output-file", str(answer), str(asking)]
+        subprocess.run(command, env=places(), check=True)
         packages = tomllib.loads(answer.read_text())["packages"]
     return sorted((header(package), hashes(package)) for package in packages if needed_somewhere(package))
+
+
+def places() -> dict[str, str]:
+    """The environment in which uv looks for files where pip does; every index may have the newest version."""
+    links, indexes = (os.environ.get(f"PIP_{name}", "").split() for name in ("FIND_LINKS", "EXTRA_INDEX_URL"))
+    more = {"UV_FIND_LINKS": ",".join(links)} if links else {}
+    if indexes:
+        more |= {"UV_EXTRA_INDEX_URL": " ".join(indexes), "UV_INDEX_STRATEGY": "unsafe-best-match"}
+    return {**os.environ, **more}
 
 
 def header(package: dict[str, Any]) -> str:

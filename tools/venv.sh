@@ -10,6 +10,10 @@ fail() {
     exit 2
 }
 
+# Emptying what a link leads to would take another checkout's environment away.
+[ ! -L .venv ] || fail ".venv is a link to $(readlink .venv), and requirements.lock is newer than its packages;" \
+    "legal: an environment of its own; type: rm .venv && make venv"
+
 # The command to type names an interpreter that this machine has, where it has one.
 for other in python3.12 python3.11 /path/to/python3.12; do
     "$other" -c '' 2>/dev/null && break

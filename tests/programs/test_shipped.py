@@ -25,12 +25,6 @@ def test_the_script_knows_nothing_of_this_project() -> None:
     assert "harness" not in (PROGRAMS / "script" / "train.py").read_text()
 
 
-def test_the_script_has_the_lock_of_the_benchmarks() -> None:
-    for kind in ("lock", "txt"):
-        theirs = ROOT / "benchmarks" / f"requirements-torch.{kind}"
-        assert (PROGRAMS / "script" / f"requirements.{kind}").read_bytes() == theirs.read_bytes()
-
-
 @pytest.mark.parametrize("name", ["digits", "reviews", "script"])
 def test_their_data_is_their_sample(tmp_path: Path, name: str) -> None:
     sample = program.load(name).source().sample

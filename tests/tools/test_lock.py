@@ -113,6 +113,31 @@ def test_a_program_takes_the_projects_versions_where_those_do(project, monkeypat
     assert asked == [["y==1", "z==1"], ["y==1", "x==1"], ["y==1"]]
 
 
+def test_a_lock_that_cannot_be_resolved_here_is_kept_while_it_does(project, capsys):
+    folder = project / "src" / "programs" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("packaging\n")
+    own = "src/programs/mine/requirements"
+    with pytest.raises(SystemExit, match="PIP_EXTRA_INDEX_URL=ADDRESS make lock"):
+        lock.keep(project, own)
+    (folder / "requirements.lock").write_text(block(project / "requirements.lock", "packaging"))
+    lock.keep(project, own)
+    assert capsys.readouterr().out.startswith(f"{own}.lock: kept as it is; ")
+    (folder / "requirements.txt").write_text("packaging==0\n")
+    with pytest.raises(SystemExit):
+        lock.keep(project, own)
+
+
+def test_files_are_looked_for_where_pip_looks(monkeypatch):
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert not {"UV_FIND_LINKS", "UV_EXTRA_INDEX_URL"} & lock.places().keys()
+    monkeypatch.setenv("PIP_FIND_LINKS", "/one /two")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://127.0.0.1:9/simple")
+    found = lock.places()
+    assert (found["UV_FIND_LINKS"], found["UV_EXTRA_INDEX_URL"]) == ("/one,/two", "http://127.0.0.1:9/simple")
+
+
 def check(root: Path) -> subprocess.CompletedProcess[str]:
     """The command as the pre-commit hook runs it, with an address that refuses whoever asks the network."""
     nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")

@@ -78,4 +78,5 @@ def _run(command: list[str], folder: Path) -> None:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         told = next((line for line in lines if line.startswith("ERROR: ")), lines[-1] if lines else "")
         what = f"the environment {folder.name} of this program's lock could not be made: {told.removeprefix('ERROR: ')}"
-        raise NotReady(what, legal="a network that reaches the package index", command=" ".join(command))
+        legal = "a package index that has its files; PIP_EXTRA_INDEX_URL=ADDRESS names one more"
+        raise NotReady(what, legal=legal, command=" ".join(command))
