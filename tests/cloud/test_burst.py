@@ -53,12 +53,16 @@ def unbroken(project):
 
 @pytest.fixture(scope="module")
 def whole(aws, cifar10, request, tmp_path_factory):
-    """Project, the local run's record (in a process), what the burst printed, and its folder.
+    """Project, the local run's record (in a process), what the burst printed, and its folder; a few images of CIFAR-10.
 
     The trial is on; where an engine answers, the job runs in a container of the training image.
     """
-    project = cifar10_project(tmp_path_factory.mktemp("whole") / "project", cifar10)
-    held_out = "validation_images=8000" if cifar10 else "validation_images=1000"
+    from tests.support import small_data  # it sets the environment of TensorFlow
+
+    few = tmp_path_factory.mktemp("few")
+    small_data.write_ten(few, cifar10, 1000, 300)
+    project = cifar10_project(tmp_path_factory.mktemp("whole") / "project", few)
+    held_out = "validation_images=300"
     expected = local(project, *RESNET, held_out)
     aws.docker = request.getfixturevalue("training_image") if engine_answers() else None
     done = burst(aws, project, "mode.preflight=true", held_out, settings=RESNET_AWAY)
