@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.projects import SMALL, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
+from tests.support.projects import TINY, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
 
-pytestmark = pytest.mark.slow  # each run is a program of its own that imports TensorFlow
+pytestmark = pytest.mark.slow  # each command is a program of its own
+
+SLOWLY = (*TINY, "pause=0.1")  # six steps an epoch
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(project):
-    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", "epochs=6")
+    run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", *SLOWLY, "epochs=6")
     found = record_of(run)
     assert found.status == "failed"
     assert "SIGKILL" in found.reason
@@ -44,10 +46,10 @@ def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(pr
 
 @pytest.mark.docker
 def test_killed_and_stopped_in_containers_it_ends_with_the_weights_of_an_unbroken_run(project, training_image):
-    unbroken = type_in(project, "mode.runner=process", *SMALL, "epochs=4")
+    unbroken = type_in(project, "mode.runner=process", *TINY, "epochs=10")
     assert unbroken.returncode == 0, unbroken.stderr
     expected = record_of(runs(project)[-1]).weights
-    killed = interrupted(project, lambda run: docker_kill(run, "algo-1"), "epochs=4")
+    killed = interrupted(project, lambda run: docker_kill(run, "algo-1"), *SLOWLY, "epochs=10")
     assert "SIGKILL" in record_of(killed).reason
     stopped = interrupted(project, None, f"resume={killed.name}")
     assert record_of(stopped).reason == "stopped by SIGTERM"
