@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.contract import record
-from tests.support.projects import SMALL, docker_kill, interrupted, make_project, record_of, runs, type_in
+from tests.support.projects import SMALL, make_project, record_of, runs, type_in
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow  # each worker is a program of its own that imports TensorFlow
@@ -118,10 +118,3 @@ def test_two_containers_give_the_weights_of_two_processes(
     first, second = two_processes.worker_weights
     assert first == second == two_processes.weights
     assert found.worker_weights == two_processes.worker_weights
-
-
-@pytest.mark.docker
-def test_a_lost_container_is_named_within_a_minute(project: Path, training_image: str) -> None:
-    run = interrupted(project, lambda run: docker_kill(run, "algo-2"), "epochs=20", *TWO)
-    reason = record_of(run).reason
-    assert reason is not None and reason.startswith("worker algo-2 of 2: the worker was killed by SIGKILL")
