@@ -3,6 +3,9 @@
 For use after a detach, a closed laptop or a crash.
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 import time
 

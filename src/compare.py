@@ -1,5 +1,8 @@
 """Show runs, or two versions of the data, side by side; differences first."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import itertools
 import sys
 import tempfile

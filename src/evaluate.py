@@ -1,5 +1,8 @@
 """Load a saved model, score it with its program's own independent check, and compare that with the record."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 from pathlib import Path
 

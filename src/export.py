@@ -3,6 +3,9 @@
 The archive is an RO-Crate (ro-crate-metadata.json inside).
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import shlex
 import sys
 import tempfile

@@ -1,5 +1,8 @@
 """Obtain a program's data as its .dvc file pins it, or say that the bundled sample stands in for it."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 
 from harness import console

@@ -1,5 +1,8 @@
 """Begin a program of your own: its folder, its part of conf/ and its test, ready to train and to be proven."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 
 from harness import console

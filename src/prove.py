@@ -3,6 +3,9 @@
 It trains a short version three times, in fresh processes: unbroken, again, and killed at a random step and resumed.
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import dataclasses
 import sys
 import tempfile

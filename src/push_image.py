@@ -3,6 +3,9 @@
 `mode.region` selects the registry. An image that is already there is kept.
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import signal
 import sys
 

@@ -3,6 +3,9 @@
 Settings that are typed replace the run's own.
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import functools
 import sys
 import tempfile

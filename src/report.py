@@ -1,5 +1,8 @@
 """Write all runs into one HTML file that needs nothing else, or serve it while runs are in progress."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 import tempfile
 from pathlib import Path

@@ -3,6 +3,9 @@
 Each claim comes with its uncertainty: that of the test set, and that of another seed.
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 
 from harness import console

@@ -3,6 +3,9 @@
 Needs a Comet API key (COMET_API_KEY or ~/.comet.config).
 """
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 
 from harness import console

@@ -1,5 +1,8 @@
 """Train a program and leave a run that anyone can check."""
 
+from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported
+
+# isort: split
 import sys
 import time
 

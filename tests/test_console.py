@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness import console
+from harness import console, interrupt
 from tests.support import tiny
 from tests.support.verbs import ROOT
 
@@ -64,7 +64,7 @@ def test_what_a_terminal_would_obey_is_spelled_out(tmp_path):
 
 def test_ctrl_c_before_anything_has_begun_is_one_line(tmp_path):
     done = speak(tmp_path, "> /dev/null", "raise KeyboardInterrupt")
-    assert (done.returncode, done.stderr) == (130, f"{console.STOPPED}\n")
+    assert (done.returncode, done.stderr) == (130, f"{interrupt.STOPPED}\n")
 
 
 def test_ctrl_c_while_a_verb_is_imported_is_one_line(tmp_path):
@@ -72,4 +72,4 @@ def test_ctrl_c_while_a_verb_is_imported_is_one_line(tmp_path):
     verb = "import os, signal\nfrom harness import console\nos.kill(os.getpid(), signal.SIGINT)\n"
     (root / "src" / "early.py").write_text(verb)
     done = subprocess.run([sys.executable, "src/early.py"], cwd=root, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, f"{console.STOPPED}\n")
+    assert (done.returncode, done.stderr) == (130, f"{interrupt.STOPPED}\n")

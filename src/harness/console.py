@@ -9,14 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 
+from harness import interrupt
 from harness.contract.errors import HarnessError
 
 CELL = 60  # characters of a table's cell at most
-STOPPED = "stopped before the run began; nothing is left behind"
-MAIN = getattr(sys.modules["__main__"], "__file__", None) or ""
-TYPED = Path(MAIN).resolve().parent == Path(__file__).resolve().parents[1]  # a verb of src/ is what runs here
 OURS = ("harness", "programs", "hydra_plugins")  # packages of src/, which need no installation
 
 
@@ -52,7 +49,7 @@ def main(verb: Callable[[], int]) -> int:
     try:
         return _run(verb)
     finally:
-        if threading.current_thread() is threading.main_thread() and TYPED:
+        if threading.current_thread() is threading.main_thread() and interrupt.TYPED:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop, and its traceback would tell of it
         with contextlib.suppress(OSError):
             sys.stdout.flush()
@@ -60,6 +57,7 @@ def main(verb: Callable[[], int]) -> int:
 
 def _run(verb: Callable[[], int]) -> int:
     try:
+        interrupt.give_back()
         return verb()
     except HarnessError as error:
         from harness.provenance.credentials import redact
@@ -72,7 +70,7 @@ def _run(verb: Callable[[], int]) -> int:
         complain(f"error: {sys.executable} has no {error.name}; type: make venv && source .venv/bin/activate")
         return 2
     except KeyboardInterrupt:
-        complain(STOPPED)
+        complain(interrupt.STOPPED)
         return 130
     except BrokenPipeError as error:  # of what is printed by others than `say`
         _mute(error)
@@ -99,19 +97,6 @@ def _mute(error: OSError) -> None:
     os.close(nowhere)
     if not isinstance(error, BrokenPipeError):
         complain(f"the standard output cannot be written: {error.strerror}; the work goes on without a word")
-
-
-def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while a verb is still being imported is told as later."""
-    if not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)
-        return
-    complain(STOPPED)
-    os._exit(130)
-
-
-if TYPED:
-    sys.excepthook = _hook
 
 
 def table(title: str, rows: Sequence[tuple[str, ...]]) -> None:
