@@ -10,9 +10,9 @@ import zipfile
 import pytest
 
 from harness.contract.errors import NotReady, SettingError
-from harness.runs import output, reading, stored
+from harness.runs import output, reading, stored, unpack
 from harness.settings.project import ROOT
-from harness.sharing import crate, find, run_archive, unpack
+from harness.sharing import crate, find, run_archive
 from tests.support.records import FOREST, completed, plan_of, stage
 
 

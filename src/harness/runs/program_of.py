@@ -1,18 +1,11 @@
 """Which program a named run trained, as far as that can be told quickly: settings are composed for that program."""
 
 import contextlib
-import lzma
-import zipfile
-import zlib
 from pathlib import Path
 
 from harness.contract import legal
 from harness.contract.serial import LARGEST, parse
-from harness.runs import reading, run_folder, schema1
-
-# What a ZIP file that is damaged or made to harm can raise; RuntimeError: encrypted, nested, or of an unknown method.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, *DAMAGED)
+from harness.runs import reading, run_folder, schema1, unpack
 
 
 def program_of(runs: Path, name: str) -> str | None:
@@ -20,7 +13,7 @@ def program_of(runs: Path, name: str) -> str | None:
 
     Whatever is wrong with the name is for whoever opens the run to say.
     """
-    with contextlib.suppress(*UNREADABLE):
+    with contextlib.suppress(*unpack.DAMAGED):
         raw = schema1.upgrade_plan(parse(_plan(runs, name)))
         program = raw["experiment"]["program"]
         return program if legal.PROGRAM.test(program) else None
@@ -30,10 +23,8 @@ def program_of(runs: Path, name: str) -> str | None:
 def _plan(runs: Path, name: str) -> bytes:
     path = Path(name)
     if path.is_file() and path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("plan.json").file_size > LARGEST:
-                raise ValueError("too large")
-            return archive.read("plan.json")
+        with unpack.opened(path) as archive:
+            return archive.read("plan.json", LARGEST)
     if path.is_file():
         return reading.content(path, LARGEST)
     if not name or not (path / "plan.json").exists():

@@ -3,12 +3,30 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.contract import bundle
 
 LARGEST_CODE = 2**26  # bytes of a run's copy of its code
 MOST_CODE = 5000  # files of it
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is a link or no file.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path.name} is a link")
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{path.name} is no file")
+        yield file
 
 
 def content(path: Path, largest: int) -> bytes:
@@ -18,11 +36,7 @@ def content(path: Path, largest: int) -> bytes:
         OSError: it cannot be read.
         ValueError: it is a link or no file, or larger.
     """
-    if path.is_symlink():
-        raise ValueError(f"{path.name} is a link")
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path.name} is no file")
+    with opened(path) as file:
         data = file.read(largest + 1)
     if len(data) > largest:
         raise ValueError(f"{path.name} has more than {largest} bytes")

@@ -56,7 +56,7 @@ def _is_there(path: Path) -> bool:
 
 def _is_crate(path: Path) -> bool:
     """Whether an archive is one of ours; what is none at all is for its opener to say."""
-    from harness.sharing import unpack
+    from harness.runs import unpack
 
     with contextlib.suppress(*unpack.DAMAGED), unpack.opened(path) as archive:
         return crate.METADATA in archive.names

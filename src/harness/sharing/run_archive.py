@@ -15,10 +15,10 @@ from harness.contract import legal
 from harness.contract.errors import NotReady
 from harness.contract.serial import parse
 from harness.provenance.credentials import redact, secrets
-from harness.runs import output, reading
+from harness.runs import output, reading, unpack
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
-from harness.sharing import crate, unpack
+from harness.sharing import crate
 from harness.tracking.logged import CODE
 
 METADATA = crate.METADATA

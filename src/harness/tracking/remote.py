@@ -16,6 +16,8 @@ from harness.contract import atomic
 from harness.contract.errors import NotReady
 from harness.provenance.credentials import redact
 
+LARGEST = 2**26  # bytes of one file of a run
+PIECE = 2**16
 EXISTS = "already exists"  # in what Comet's client says of an experiment that is there
 
 
@@ -33,13 +35,24 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
         experiment = api(cache=False).get_experiment_by_key(key)
         if experiment is None:
             raise NotReady(f"Comet knows no experiment {key} that your API key may see", command="comet check")
-        assets = [each for each in experiment.get_asset_list() if each["fileName"] in wanted]
-        return {each["fileName"]: experiment.get_asset(each["assetId"], return_type="binary") for each in assets}
+        assets = {each["fileName"]: each["assetId"] for each in experiment.get_asset_list()}
+        return {name: _asset(experiment, assets[name]) for name in wanted if name in assets}
     except NotReady:
         raise
     except Exception as error:  # Comet's errors have no base of their own
         what = redact(" ".join(str(error).split()))[:200] or type(error).__name__
         raise NotReady(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
+
+
+def _asset(experiment: Any, asset: str) -> bytes:
+    """The content of one file, piece by piece, since Comet's client takes it whatever its size."""
+    answer, content = experiment.get_asset(asset, return_type="response", stream=True), bytearray()
+    with answer:
+        for piece in answer.iter_content(PIECE):
+            content += piece
+            if len(content) > LARGEST:
+                raise ValueError(f"a file of it has more than {LARGEST} bytes")
+    return bytes(content)
 
 
 class Messages(logging.Handler):

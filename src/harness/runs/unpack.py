@@ -1,21 +1,26 @@
 """ZIP files of anyone's, unpacked within limits: of names, numbers, sizes and what they may unpack to."""
 
-import io
 import lzma
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from harness.contract import legal
+from harness.runs import reading
+from harness.runs.limited import Limited
 
 LARGEST = 2**28  # bytes of one file
 TOTAL = 2**30  # of all of them, and of the archive
 MOST = 10_000  # files
 RATIO = 200  # times that a file of more than SMALL bytes may be larger than it is in the archive
 SMALL = 2**20
+TABLE = 2**22  # bytes of an archive's table of contents; each of its entries takes some ten times as many in memory
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What one that is damaged or made to harm can raise; RuntimeError: encrypted, nested, or packed in an unknown way.
 DAMAGED = (
@@ -61,7 +66,11 @@ class Archive:
         if info.file_size > SMALL and info.file_size > RATIO * info.compress_size:
             raise ValueError(f"{shown} unpacks to more than {RATIO} times its size")
         self._left -= info.file_size
-        return self._file.read(name)
+        with self._file.open(name) as file:  # not `read`, which unpacks all before it looks at the size that is stated
+            content = file.read(info.file_size)
+        if len(content) < info.file_size:
+            raise ValueError(f"{shown} ends before its size")
+        return content
 
 
 @contextmanager
@@ -71,11 +80,22 @@ def opened(source: Path | bytes) -> Iterator[Archive]:
     Raises:
         one of `DAMAGED`: it is none.
     """
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if isinstance(source, bytes):
+        with _open(BytesIO(source), len(source)) as archive:
+            yield archive
+        return
+    with reading.opened(source.resolve()) as file, _open(file, os.fstat(file.fileno()).st_size) as archive:
+        yield archive
+
+
+@contextmanager
+def _open(file: IO[bytes], size: int) -> Iterator[Archive]:
     if size > TOTAL:
         raise ValueError(f"it has more than {TOTAL} bytes")
-    with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
-        yield Archive(file)
+    limited = Limited(file, size, TABLE)
+    with zipfile.ZipFile(limited) as archive:
+        limited.at_once = LARGEST
+        yield Archive(archive)
 
 
 def write_below(folder: Path, name: str, content: bytes) -> None:
