@@ -151,6 +151,10 @@ def test_what_is_written_stays_what_it_was(tmp_path):
     assert (tmp_path / "made" / "deep").read_text() == "new"
     with pytest.raises(NotReady, match="directory"):
         run_archive.save(b"x", tmp_path)
+    (tmp_path / "away").symlink_to(tmp_path / "not" / "mounted")
+    with pytest.raises(NotReady, match="cannot be written"):
+        run_archive.save(b"x", tmp_path / "away" / "run.zip")
+    assert not (tmp_path / "not").exists()
 
 
 def test_comets_archive_within_limits(run, tmp_path):

@@ -22,9 +22,8 @@ def write(target: Path, content: bytes | str) -> None:
         with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:
             file.write(data)
         return
-    place = Path(os.path.realpath(target))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(place, content)
+    target.parent.mkdir(parents=True, exist_ok=True)  # not where a link leads: to a disk that is not mounted, perhaps
+    atomic.write(Path(os.path.realpath(target)), content)
 
 
 def make_writable(runs: Path) -> None:
