@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.contract import program
-from harness.contract.errors import SettingError
+from harness.contract.errors import DataError, SettingError
 from harness.contract.program import Program
 from harness.contract.source import Source
 from harness.finish import plots
@@ -100,6 +100,14 @@ def test_a_program_that_is_gone_or_cannot_draw_costs_its_plots_and_a_line(tmp_pa
     plots.draw(run, record, tmp_path)
     assert (run.path / "first.png").exists()
     assert "plots     not all of them: mine raised KeyError: 'label'" in capsys.readouterr().out
+
+    def changed(folder, data):
+        raise DataError(f"{data} is altered")
+        yield "never.png", Figure()
+
+    own_plots(changed)  # the data changed while it trained
+    plots.draw(run, record, tmp_path / "none")
+    assert "plots     the learning curve alone: " in capsys.readouterr().out
 
     def gone(name):
         raise SettingError(f"program={name} does not exist")

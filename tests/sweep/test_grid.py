@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.contract.errors import SettingError
+from harness.contract.errors import NotReady, SettingError
 from harness.sweep import grid
+from harness.sweep.group import Group
 from tests.support.projects import record_of, runs, type_in
 from tests.sweep.conftest import ERROR, Formula, summary
 from tests.test_pipeline import dvc
@@ -30,6 +31,15 @@ def test_an_interrupted_grid_resumes_and_repeats_nothing(tmp_path, sweep, capsys
     assert len({each["run"] for each in content["runs"]}) == 8 == content["total"]
     assert "learning_rate=0.1" in content["again"]
     assert content["objective"] == {"name": "validation_accuracy", "better": "higher"}
+
+
+def test_a_sweep_that_another_program_runs_is_left_to_it_and_one_of_another_name_runs_beside_it(tmp_path, sweep):
+    formula = Formula(tmp_path)
+    with Group("a", tmp_path, formula.common, 2).alone():
+        with pytest.raises(NotReady, match="another program runs the sweep a; legal: its end, or another sweep=NAME"):
+            sweep(formula, "seed=0,1", "sweep=a")
+        assert not formula.made and sweep(formula, "seed=0,1", "sweep=b") == [0, 0]
+    assert sweep(formula, "seed=0,1", "sweep=a") == [0, 0] and len(formula.made) == 4
 
 
 def test_another_value_of_a_setting_is_another_run_and_another_name_another_sweep(tmp_path, sweep):

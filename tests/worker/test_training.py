@@ -14,7 +14,7 @@ import pytest
 from harness.contract import atomic, metrics, plan, record, serial
 from harness.contract.job_folder import JobFolder
 from harness.worker import checkpoint
-from tests.support import tiny
+from tests.support import clocks, tiny
 from tests.support.plans import PLACEMENT
 
 SPLITS = ("train", "validation", "test")
@@ -69,6 +69,17 @@ def refused(folder: JobFolder, reason: str, trained: bool = False, **environment
     assert not list(folder.models.iterdir())
     assert trained or ("epoch=" not in printed and not checkpoints(folder))
     return printed
+
+
+def test_a_clock_that_is_set_back_meanwhile_changes_no_duration(source: Path, tmp_path: Path) -> None:
+    clocks.lay_into(tmp_path)
+    folder = tiny.stage(tmp_path / "job", source)
+    code, printed = run(folder, PYTHONPATH=f"{folder.code}:{tmp_path}")
+    completed = read(folder)
+    assert (code, completed.status) == (0, "completed"), printed
+    assert completed.started and completed.finished and completed.finished < completed.started
+    assert all(0 <= seconds < 60 for seconds in completed.seconds.values())
+    assert "images_per_second=-" not in printed and metrics.epochs(folder.metrics)
 
 
 def test_the_record_of_a_training_is_complete(source: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 DVC is asked by its command line, in a child process, and only where its cache or settings promise something.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -126,15 +127,19 @@ class Project:
         """Whether a settings file of DVC has a section of this name: asking DVC itself takes a second."""
         own = [self.root / ".dvc/config", self.root / ".dvc/config.local"]
         folders = [os.environ.get("DVC_GLOBAL_CONFIG_DIR"), os.environ.get("DVC_SYSTEM_CONFIG_DIR"), "/etc/xdg/dvc"]
-        home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        home = os.path.expanduser("~")  # noqa: PTH111  # pathlib raises where nobody has a home
         folders += [
-            str(Path(home, "dvc")),
-            str(Path.home() / "Library/Application Support/dvc"),
+            str(Path(os.environ.get("XDG_CONFIG_HOME") or Path(home, ".config"), "dvc")),
+            str(Path(home, "Library/Application Support/dvc")),
             "/Library/Application Support/dvc",
         ]
         files = own + [Path(folder, "config") for folder in folders if folder]
         pattern = re.compile(rf"^\s*\[\s*'?{section}\b", re.MULTILINE)
-        return any(pattern.search(file.read_text(errors="replace")) for file in files if file.is_file())
+        for file in files:
+            with contextlib.suppress(OSError):  # not there, or in a home that is closed, where DVC finds none either
+                if pattern.search(file.read_text(errors="replace")):
+                    return True
+        return False
 
     def _require(self) -> None:
         if not (self.root / ".dvc").is_dir():

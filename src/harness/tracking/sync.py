@@ -65,7 +65,7 @@ def _state(run: RunFolder) -> dict[str, Any] | None:
 def _orphan(run: RunFolder) -> dict[str, Any] | None:
     """The state of a whole archive whose run's program was killed before it could write one."""
     archives = sorted(run.comet.glob("*.zip"))
-    if not archives or not run.record.exists() or time.time() - archives[-1].stat().st_mtime < OFFLINE_PATIENCE:
+    if not archives or not run.record.exists() or abs(time.time() - archives[-1].stat().st_mtime) < OFFLINE_PATIENCE:
         return None
     name = archives[-1].name
     return {
