@@ -1,6 +1,10 @@
+import contextlib
 import errno
 import json
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +21,12 @@ RESULTS = record.Results({"test_error": 50.0}, 10, ("left", "right"), ((3, 2), (
 
 @pytest.fixture
 def run(tmp_path):
+    return finished(tmp_path)
+
+
+def finished(runs):
     """A run folder in which the worker has just finished."""
-    run = run_folder.stage(tmp_path, PLAN, bundle_of("tiny"), b"")
+    run = run_folder.stage(runs, PLAN, bundle_of("tiny"), b"")
     job = job_folder.JobFolder(run.job)
     model = job.models / PLAN.description.model
     for folder in (job.models, job.output):
@@ -100,10 +108,38 @@ def test_a_record_takes_the_blocks_that_were_held_back_where_the_disk_is_full(ru
     assert run.record.stat().st_ino == held_back and not run.reserve.exists()
 
 
+@contextlib.contextmanager
+def closed(folder):
+    """A folder, closed to this process: where this is root, who then is somebody else, by its owner."""
+    root, mode = os.geteuid() == 0, folder.stat().st_mode
+    folder.chmod(0)
+    os.seteuid(12345 if root else os.geteuid())
+    try:
+        yield
+    finally:
+        os.seteuid(0 if root else os.geteuid())
+        folder.chmod(mode)
+
+
 def test_a_run_folder_that_is_gone_is_told_in_one_line(run):
     shutil.rmtree(run.path)
-    with pytest.raises(RunFailed, match="has no record: it was moved or removed while the run went on"):
+    with pytest.raises(RunFailed, match="has no record: it was moved, removed or closed while the run went on"):
         collect(run, PLAN, ended(run))
+
+
+def test_a_run_folder_that_is_closed_is_told_in_one_line(run):
+    with closed(run.path), pytest.raises(RunFailed, match="has no record: it was moved, removed or closed while"):
+        collect(run, PLAN, ended(run))
+
+
+def test_a_job_folder_that_is_closed_is_a_failed_run():
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to all but its user
+        run = finished(Path(folder))
+        for path in (Path(folder), run.path):
+            path.chmod(0o777)
+        with closed(run.job):
+            found = collect(run, PLAN, ended(run, 1))
+    assert found.status == "failed" and found.reason == "the worker exited with 1 and left no record"
 
 
 def test_what_the_worker_said_last_is_the_reason_where_it_could_not_write_it(run):

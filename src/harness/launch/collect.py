@@ -33,7 +33,7 @@ def collect(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
         final = _completed(run, planned, ended)
         _write(run, dumps(final))
     except OSError as error:
-        gone = "" if run.plan.exists() else ": it was moved or removed while the run went on"
+        gone = "" if os.path.lexists(run.plan) else ": it was moved, removed or closed while the run went on"
         what = f"{run.path} has no record{gone} ({error.strerror or error})"
         raise RunFailed(what, command=f"ls {run.path.parent}") from error
     shutil.rmtree(run.job, ignore_errors=True)
@@ -66,9 +66,10 @@ def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
     for path in (ended.model / planned.description.model, *(ended.output / "data" / name for name in written)):
         _move(path, run.path / path.name)
     _move(ended.output / "data" / "extras", run.extras)
-    for path in ended.model.glob("[!.]*"):  # what a script left beside the model
-        run.extras.mkdir(exist_ok=True)
-        _move(path, run.extras / path.name)
+    with contextlib.suppress(OSError):  # closed meanwhile
+        for path in ended.model.glob("[!.]*"):  # what a script left beside the model
+            run.extras.mkdir(exist_ok=True)
+            _move(path, run.extras / path.name)
     _make_removable(run.code)
     _move(ended.output / "data" / "comet" / "state.json", run.comet / "inside.json")
     if worker is None:
