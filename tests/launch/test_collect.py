@@ -1,7 +1,5 @@
-import contextlib
 import errno
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +11,7 @@ from harness.contract.errors import RunFailed
 from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
+from tests.support.closed import closed
 from tests.support.programs import bundle_of, planned
 
 PLAN = planned("tiny")
@@ -106,19 +105,6 @@ def test_a_record_takes_the_blocks_that_were_held_back_where_the_disk_is_full(ru
     final = collect(run, PLAN, ended(run))
     assert serial.from_json(record.RunRecord, json.loads(run.record.read_text())) == final
     assert run.record.stat().st_ino == held_back and not run.reserve.exists()
-
-
-@contextlib.contextmanager
-def closed(folder):
-    """A folder, closed to this process: where this is root, who then is somebody else, by its owner."""
-    root, mode = os.geteuid() == 0, folder.stat().st_mode
-    folder.chmod(0)
-    os.seteuid(12345 if root else os.geteuid())
-    try:
-        yield
-    finally:
-        os.seteuid(0 if root else os.geteuid())
-        folder.chmod(mode)
 
 
 def test_a_run_folder_that_is_gone_is_told_in_one_line(run):

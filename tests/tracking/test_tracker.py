@@ -12,6 +12,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -25,6 +26,7 @@ import pytest
 from harness.contract import record, serial
 from harness.runs import run_folder
 from harness.tracking import tracker
+from tests.support.closed import closed
 from tests.support.plans import PLAN
 
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
@@ -573,6 +575,16 @@ def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(run_folder.RunFolder, "comet", property(lambda run: run.plan / "comet"))
     copied = Copied(tmp_path / "run").feed().finish()
     assert copied.tracked.archive is None
+
+
+def test_a_folder_that_is_closed_meanwhile_fails_nothing(monkeypatch):
+    monkeypatch.setattr(tracker.Tracker, "_start", lambda self, kind: None)
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_folder.RunFolder(Path(folder))
+        copies = tracker.Tracker(run, PLANNED, "project", None)
+        with closed(run.path):
+            copies.log_epoch({"epoch": 1.0, "step": 1.0})
+            assert copies.finish(COMPLETED).archive is None
 
 
 def test_the_experiment_key_is_the_runs_own_and_one_that_comet_takes():

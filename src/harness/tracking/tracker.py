@@ -175,11 +175,13 @@ class Tracker:
             code = self._children["online"].returncode
             ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             online = f"failed: {state['why'] or f'its process ended early, {ended}'}"
-        if not archive.exists():
+        if not os.path.exists(archive):  # noqa: PTH110  # Path.exists raises where the folder was closed meanwhile
             return Tracked(self._key, None, online, state["url"], None)
         # An archive of an experiment that Comet has begun is refused as a duplicate, unless it may become a new one.
         force = ["--force-reupload"] if state["url"] else []
-        near = archive.relative_to(Path.cwd()) if archive.is_relative_to(Path.cwd()) else archive
+        near = archive
+        with contextlib.suppress(OSError, ValueError):  # the working directory is gone; the run is elsewhere
+            near = archive.relative_to(Path.cwd())
         upload = shlex.join(["comet", "upload", *force, str(near)])
         return Tracked(self._key, archive, online, state["url"], None if online == "delivered" else upload)
 
