@@ -43,9 +43,27 @@ hint=
 [ "$base" != "$pinned" ] || hint="; where its base cannot be pulled, type: make base-image image"
 [ "$kind" = gpu ] && size="some minutes, several GB" || size="about a minute, 2 GB"
 echo "Image $name: building on $base; $size."
+# A build like torch's +cpu is on an index that this machine's pip may know; the image's pip does not: it gets the files.
+special=$(awk '/^[^ ]/ { own = /^[^ ;]*==[^ ;]*\+/ } own { sub(/ ;[^\\]*/, ""); print }' "$lock")
+if [ -n "$special" ]; then
+    files=$(mktemp -d)
+    trap 'rm -rf "$files"' EXIT
+    trap 'exit 130' INT TERM
+    [ "$(docker version --format '{{.Server.Arch}}')" = arm64 ] && machine=aarch64 || machine=x86_64
+    [ -x .venv/bin/python ] && python=.venv/bin/python || python=python3
+    echo "$special" >"$files/special.lock"
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+        --python-version 3.11 --platform "manylinux_2_28_$machine" --platform "manylinux2014_$machine" \
+        --dest "$files" --requirement "$files/special.lock" ||
+        fail "no package index that this machine knows has what $lock names; PIP_EXTRA_INDEX_URL=ADDRESS names one more"
+    printf 'FROM %s\nCOPY *.whl /opt/wheels/\nENV PIP_FIND_LINKS=/opt/wheels\n' "$base" >"$files/Dockerfile"
+    docker build --quiet --tag "$name-base" "$files" >/dev/null || fail "the image was not built; the lines above say why"
+    base=$name-base
+fi
 # A newer builder would add a statement of provenance, and with it make an index of images, which SageMaker has refused.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK=$lock" \
     --build-arg "LOCK_SHA256=$(sha256 <"$lock")" . ||
     fail "the image was not built; the lines above say why$hint"
+[ -z "$special" ] || docker rmi --no-prune "$name-base" >/dev/null
 echo "Image $name: built."
