@@ -18,6 +18,7 @@ from benchmarks.generated_runs import CLASSIFIER, COUNTER, LANGUAGE, one
 from harness.contract import record, serial
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.metrics import Metric
+from harness.evidence import baseline, noise
 from harness.report import gather, page, serve
 from harness.report import table as tables
 from harness.report.rows import row_of
@@ -565,6 +566,76 @@ def test_seeds_are_grouped_with_mean_and_standard_deviation(opened, few):
     assert mean == pytest.approx(middle)
     assert sd == pytest.approx((sum((value - middle) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
     assert "±" in shown.locator("#table tbody tr").first.inner_text()
+
+
+SEEDS = {  # values of two experiments over their seeds, and the spread that the program declares
+    "two and two": ([0.5, 0.6], [0.7, 0.8], None),
+    "an odd number": ([0.5, 0.6, 0.55], [0.7, 0.8], 0.2),
+    "one and one": ([0.5], [0.58], 0.02),
+    "nobody knows": ([0.5], [0.6], None),
+    "no change": ([0.5, 0.7], [0.6], None),
+    "many": ([0.1 * number for number in range(30)], [0.1 * number + 0.3 for number in range(25)], None),
+}
+
+
+@pytest.mark.browser
+def test_the_page_judges_noise_as_compare_does(opened, few):
+    shown = opened(few)
+    for name, (old, new, declared) in SEEDS.items():
+        expected = noise.judge(Metric("loss", "lower", spread=declared), old, new)
+        found = shown.evaluate("([a, b, spread]) => judgeNoise(a, b, spread)", [old, new, declared])
+        for field in ("change", "spread", "limit"):
+            value = getattr(expected, field)
+            assert found[field] == (value if value is None else pytest.approx(value, rel=1e-6, abs=1e-12)), name
+        assert (found["larger"], found["seeds"]) == (expected.larger, expected.seeds), name
+
+
+def differences(shown):
+    """The cells of the table of differences."""
+    return [row.split("\t") for row in shown.inner_text("#noise tbody").splitlines()]
+
+
+@pytest.mark.browser
+def test_a_difference_is_held_against_the_spread_over_seeds_for_each_metric(opened, tmp_path):
+    measured = replace(
+        LANGUAGE, metrics=(Metric("perplexity", "lower", unit="per word", spread=0.5), Metric("bits", "lower"))
+    )
+    for number, (layers, seed, value) in enumerate(
+        [(2, 0, 9.0), (2, 1, 9.4), (2, 2, 9.2), (4, 0, 9.1), (4, 1, 8.9), (6, 0, 7.0)]
+    ):
+        numbers = {"test_perplexity": value, "test_bits": value / 3}
+        one(tmp_path / "runs", number, numbers, measured, layers=layers, seed=seed)
+    other = replace(generated_runs.DATASET, hash=A)
+    one(tmp_path / "runs", 9, {"test_perplexity": 20.0, "test_bits": 4.0}, measured, dataset=other, layers=2)
+    every = stored.everything(tmp_path / "runs")[0]
+    shown = opened(written(tmp_path))
+    shown.check("#grouped")
+    rows = differences(shown)
+    assert [row[:3] for row in rows[:4]] == [
+        ["layers 4", "layers 6", "perplexity"],
+        ["layers 4", "layers 6", "bits"],
+        ["layers 2", "layers 6", "perplexity"],
+        ["layers 2", "layers 6", "bits"],
+    ]
+    assert rows[4][5] == "they saw different data"
+    by_layers = {run.plan.experiment.config["layers"]: run for run in every[:6]}
+    for row, judged in zip(
+        rows[:4],
+        [*(baseline.noise(every, by_layers[4], by_layers[6])), *(baseline.noise(every, by_layers[2], by_layers[6]))],
+        strict=True,
+    ):
+        assert row[5] == ("larger than the noise" if judged.larger else "inside the noise")
+        assert row[7] == str(judged.seeds) and f"{judged.counts[0]} and {judged.counts[1]} seeds" in row[6]
+        assert float(row[4].split()[1]) == pytest.approx(judged.limit, rel=1e-3)
+    # the pinned ones, whatever their order; one seed of each, and a spread that only one of the metrics declares
+    shown.fill("#filter", "layers == 6 or (layers == 2 and seed == 1)")
+    assert [row[5] for row in differences(shown)[:2]] == [row[5] for row in rows[2:4]]
+    shown.fill("#filter", "")
+    for layers in (2, 4):
+        shown.locator("#table tbody tr", has_text=f"layers {layers} (").first.get_by_role("button", name="Pin").click()
+    pinned = differences(shown)
+    assert {tuple(row[:2]) for row in pinned} == {("layers 2", "layers 4")} and "pinned" in shown.inner_text("#n-noise")
+    assert pinned[0][3] == "-0.2 per word (lower is better)"
 
 
 @pytest.mark.browser

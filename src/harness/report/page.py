@@ -12,7 +12,15 @@ from harness.runs import output
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
 PLACE = re.compile(r"\{\{([A-Z]+)\}\}")
-SCRIPTS = ("filter.js", "view.js", "units.js", "charts.js", "table.js", "main.js")  # in the order in which they load
+SCRIPTS = (
+    "filter.js",
+    "view.js",
+    "units.js",
+    "charts.js",
+    "table.js",
+    "noise.js",
+    "main.js",
+)  # in the order in which they load
 
 
 def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> str:

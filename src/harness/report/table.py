@@ -21,12 +21,13 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
     """All that the page shows, ready for `json.dumps`.
 
     `metrics` are {name, better, unit, share}, those of the program with the most runs first: the page begins with the
-    first of them. The numbers of a metric are in the columns test_, validation_ and train_NAME. `columns` are
+    first of them. The numbers of a metric are in the columns test_, validation_ and train_NAME. `spreads` has, by
+    program and metric, the spread over seeds that the program declares, as its newest run has it. `columns` are
     {name, kind: number | text | bool, config: bool, metric: name or null, values}, `curves` of each run {column of
     metrics.csv: numbers} or null, `drawn` the names of those columns, `versions` the data sets with how many runs each
     has and the lines that `differences` says of it and the one before.
     """
-    metrics, every = _distinct(list(rows))
+    metrics, spreads, every = _distinct(list(rows))
     metric_of = {f"{split}_{name}": name for name in metrics for split in SPLITS}
     settings = {name for row in every for name in row.config}
     replayed = {row.verdict[0] for row in every if row.verdict and row.verdict[1] == IDENTICAL}
@@ -45,19 +46,21 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
             {"name": name, "better": metric.better, "unit": metric.unit, "share": metric.share}
             for name, metric in metrics.items()
         ],
+        "spreads": spreads,
         "drawn": drawn,
         "unreadable": [redact(line) for line in unreadable],
         "versions": _versions(every, differences),
     }
 
 
-def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], list[Row]]:
-    """The metrics of all programs by name, those of the program with the most runs first, and the rows.
+def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], dict[str, dict[str, float | None]], list[Row]]:
+    """The metrics of all programs by name, those of the program with the most runs first, their spreads, and the rows.
 
     Where two programs mean different things by one name, that of the rarer one becomes NAME.PROGRAM.
     """
     counts = Counter(row.program for row in rows)
     metrics: dict[str, Metric] = {}
+    spreads: dict[str, dict[str, float | None]] = {}
     distinct: dict[int, Row] = {}
     for at, row in sorted(enumerate(rows), key=lambda each: -counts[each[1].program]):
         renamed: dict[str, str] = {}
@@ -65,10 +68,11 @@ def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], list[Row]]:
             name, meaning = metric.name, replace(metric, spread=None)
             while metrics.setdefault(name, meaning) != meaning:
                 name += f".{row.program}"
+            spreads.setdefault(row.program, {})[name] = metric.spread
             if name != metric.name:
                 renamed |= {f"{split}_{metric.name}": f"{split}_{name}" for split in SPLITS}
         distinct[at] = replace(row, cells=_renamed(row.cells, renamed), curves=_renamed(row.curves, renamed))
-    return metrics, [distinct[at] for at in range(len(rows))]
+    return metrics, spreads, [distinct[at] for at in range(len(rows))]
 
 
 def _renamed(values: dict[str, T], names: dict[str, str]) -> dict[str, T]:

@@ -39,6 +39,7 @@ function render() {
   fillChips(context);
   drawSeen();
   fillTable(context, allRows);
+  fillNoise(context);
 }
 
 function drawSeen() {
