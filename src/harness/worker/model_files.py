@@ -1,7 +1,7 @@
 """The weights of a model file whose framework is not known: tensors and digests. Standard library only.
 
 Files that carry time stamps differ without their weights differing, so what is hashed is the content: the arrays of
-.npz and .safetensors, the members of other zip files.
+.npz and .safetensors, the members of other zip files but for those that say when and as what they were written.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ from harness.contract.errors import RunFailed
 
 SHORT = 16  # hexadecimal characters that tell two tensors apart
 PIECE = 2**20  # bytes read at a time
+# Members that hold no weights: the time and the numbers of objects in Keras's files, a digest of the rest in PyTorch's.
+BESIDE = {".keras": ("metadata.json", "config.json"), ".pt": ("serialization_id",), ".pth": ("serialization_id",)}
 HEADER = 2**26  # bytes of a safetensors header at most
 
 
@@ -31,7 +33,7 @@ def digests(path: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
             tensors = list(_zip(path))
         else:
             tensors = [(path.name, _digest(path))]
-    except (OSError, ValueError, KeyError, TypeError, struct.error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, struct.error, zipfile.BadZipFile) as error:
         raise RunFailed(f"the model {path.name} cannot be read: {error}") from error
     total = hashlib.sha256()
     for name, digest in sorted(tensors):
@@ -48,6 +50,8 @@ def _zip(path: Path) -> Iterator[tuple[str, str]]:
     """The members of a zip file: an .npz holds an array in each, a .pt whatever its framework puts there."""
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
+            if name.rpartition("/")[2] in BESIDE.get(path.suffix, ()):
+                continue
             content = hashlib.sha256()
             with archive.open(name) as member:
                 while piece := member.read(PIECE):
