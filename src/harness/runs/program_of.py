@@ -3,9 +3,6 @@
 import contextlib
 from pathlib import Path
 
-from harness.contract import legal
-from harness.contract.serial import LARGEST, parse
-from harness.runs import reading, run_folder, schema1, unpack
 
 
 def program_of(runs: Path, name: str) -> str | None:
@@ -13,6 +10,11 @@ def program_of(runs: Path, name: str) -> str | None:
 
     Whatever is wrong with the name is for whoever opens the run to say.
     """
+    # Imported here: every verb knows this function, few are given a name, and a mistake should not wait.
+    from harness.contract import legal
+    from harness.contract.serial import parse
+    from harness.runs import schema1, unpack
+
     with contextlib.suppress(*unpack.DAMAGED):
         raw = schema1.upgrade_plan(parse(_plan(runs, name)))
         program = raw["experiment"]["program"]
@@ -21,6 +23,9 @@ def program_of(runs: Path, name: str) -> str | None:
 
 
 def _plan(runs: Path, name: str) -> bytes:
+    from harness.contract.serial import LARGEST
+    from harness.runs import reading, run_folder, unpack
+
     path = Path(name)
     if path.is_file() and path.suffix == ".zip":
         with unpack.opened(path) as archive:
