@@ -44,7 +44,7 @@ def export(line: CommandLine) -> int:
 
     with tempfile.TemporaryDirectory() as scratch:
         run = find.find(ROOT / settings.runs_folder, line.names[0], Path(scratch))
-        content = run_archive.pack(run, ROOT, line.own["model"] == "true", line.own["license"] or "")
+        content = run_archive.pack(run, ROOT, line.own["model"] == "true", line.own["license"] or "", console.say)
     target = Path(line.own["output"] or f"{run.run_id}.zip")
     run_archive.save(content, target)
     console.say(f"exported  {run.run_id}: {len(content) / 1e6:.1f} MB")

@@ -83,6 +83,12 @@ def test_the_failure_file_gives_the_reason(run):
     assert collect(run, PLAN, ended(run, 1)).reason == "ValueError: no"
 
 
+def test_a_secret_in_the_reason_is_not_recorded(run):
+    (run.job / "output" / "failure").write_text("no login with machine example.org login me password swordfish")
+    assert collect(run, PLAN, ended(run, 1)).reason == "no login with machine example.org login me password [secret]"
+    assert "swordfish" not in run.record.read_text()
+
+
 def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):
     said = record.of(PLAN, status="failed", reason="ValueError: no")
     (run.job / "output" / "data" / "record.json").write_text(serial.dumps(said))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch.listener import PLAIN_SECONDS, Listener, parse
+from tests.support.planted import BEGIN, of
 
 PROGRESS = "progress epoch=1 epochs=2 step={} steps=40 points_per_second=312.5 seconds_left=200"
 EPOCH = "epoch=1 step=20 train_loss=1.5 points_per_second=310"
@@ -73,3 +74,17 @@ def test_a_log_that_cannot_be_opened_ends_nothing(tmp_path):
     listener = Listener(tmp_path / "gone" / "log.txt", print)
     listener("worker x")
     listener.close()
+
+
+def test_what_a_program_prints_of_secrets_is_cut_out_of_log_and_terminal(
+    listener: Listener, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value, body, password = of("listener", 30), [of(str(number), 64) for number in range(3)], of("pass", 14) + "1!"
+    monkeypatch.setenv("MY_SERVICE_TOKEN", value)
+    key = (BEGIN + " PRIVATE KEY-----", *body, "ab==", "-----END PRIVATE KEY-----")
+    for line in ("worker 1", f"logged in as {value}", *key, f"  db_password: {password}", "plain words"):
+        listener(line)
+    listener.close()
+    for text in ((tmp_path / "log.txt").read_text(), capsys.readouterr().out):
+        assert not [secret for secret in (value, password, *body, "ab==") if secret in text]
+        assert text.splitlines()[-1] == "plain words" and "logged in as [secret]" in text

@@ -89,7 +89,7 @@ def test_a_path_is_no_secret_and_a_key_that_begins_like_one_is(monkeypatch, name
 
 def test_a_secret_that_is_no_utf8_ends_nothing_with_a_traceback(monkeypatch):
     monkeypatch.setitem(os.environb, b"MY_TOKEN", b"not utf8 \xff\xfe but long")
-    assert credentials.secrets() == [b"not utf8 \xff\xfe but long"]
+    assert credentials.secrets() == (b"not utf8 \xff\xfe but long",)
     assert credentials.redact("plain") == "plain"
     assert credentials.redact("a not utf8 \udcff\udcfe but long b") == "a [secret] b"
 
@@ -115,6 +115,7 @@ def test_the_values_in_this_account_s_own_files_are_known(home, name, content):
     (home / name).parent.mkdir(parents=True, exist_ok=True)
     (home / name).write_text(content)
     credentials._of_files.cache_clear()
+    credentials._known.cache_clear()
     assert credentials.redact(f"a {VALUE} b") == "a [secret] b"
 
 
@@ -133,7 +134,8 @@ def test_an_odd_file_of_credentials_is_passed_over(home, monkeypatch, odd):
         monkeypatch.delenv("HOME")
         monkeypatch.setattr(credentials.Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
     credentials._of_files.cache_clear()
-    assert credentials.secrets() == []
+    credentials._known.cache_clear()
+    assert credentials.secrets() == ()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from harness.report.rows import row_of
 from harness.runs import stored
 from harness.sharing import run_archive
 from tests.support.lacking import lacking
+from tests.support.planted import planted
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 8e6  # bytes
@@ -55,6 +56,19 @@ def rewrite(run, **changes):
 
 def verdict(run, original, word):
     run.verdict.write_text(json.dumps({"schema": 1, "original": original, "replay": run.path.name, "verdict": word}))
+
+
+def test_no_text_of_a_run_brings_a_secret_into_the_page(tmp_path):
+    (run,) = generated_runs.leave(tmp_path / "runs", 1, epochs=2)
+    line, secret = planted("GitLab")
+    content = json.loads(run.plan.read_text())
+    content["description"]["about"] = f"a model, {line}"
+    content["provenance"]["sweep"] = secret
+    run.plan.write_text(json.dumps(content))
+    table = table_of(tmp_path / "runs", tmp_path)
+    text = json.dumps(table) + page.assemble(table, live=False)
+    assert secret not in text
+    assert column(table, "about") == ["a model, [secret]"] and column(table, "sweep") == ["[secret]"]
 
 
 def test_a_run_becomes_settings_results_time_and_marks(tmp_path):

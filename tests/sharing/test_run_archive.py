@@ -14,6 +14,7 @@ from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
 from harness.sharing import find, run_archive
+from tests.support.planted import of, planted
 from tests.support.records import BIGRAMS, FOREST, completed, plan_of, stage
 
 
@@ -48,6 +49,61 @@ def test_an_archive_holds_the_programs_model_and_every_plot(run):
     assert not {"notes.md", "checkpoints/picture.png", "picture.png"} & set(files)
     assert packed(run)[0] == content
     assert "forest.bin" not in packed(run, model=False)[1]
+
+
+@pytest.mark.parametrize("where", ["plan.json", "record.json", "code/more.py", "metrics.csv", "trees.png", "a.svg"])
+def test_a_file_with_a_secret_is_refused_by_its_name_and_the_kind(run, where):
+    line, secret = planted("GitHub classic")
+    path = run.folder.path / where
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
+        file.write(f"# {line}".encode())
+    with pytest.raises(NotReady, match=rf"{where} of {run.run_id} holds a secret \(GitHub token\)") as raised:
+        packed(run)
+    assert secret not in str(raised.value)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_model_is_looked_into(run, method):
+    with zipfile.ZipFile(run.model, "w", method) as archive:
+        archive.writestr("config.json", planted("Hugging Face")[0] * 20)
+    assert packed(run, model=False)
+    with pytest.raises(NotReady, match=r"forest.bin .*Hugging Face"):
+        packed(run)
+
+
+def test_bytes_that_only_chance_makes_look_like_a_password_are_packed(run):
+    run.model.write_bytes(b"\0\1://a:bcd@efgh\xff" * 100 + os.urandom(2**20))
+    assert packed(run)
+
+
+@pytest.mark.parametrize("sign", ["+", "-", " "])
+def test_a_patch_with_a_secret_in_any_of_its_lines_is_refused_by_the_file_in_it(run, sign):
+    line, secret = planted("password in YAML")
+    parts = ["diff --git a/conf/a.yaml b/conf/a.yaml", "--- a/conf/a.yaml", "+++ b/conf/a.yaml", "@@ -1 +1 @@"]
+    run.folder.patch.write_text("\n".join([*parts, f"{sign}{line}", ""]))
+    with pytest.raises(NotReady, match=r"changes.patch of .* \(conf/a.yaml: password or key\)") as raised:
+        packed(run)
+    assert secret not in str(raised.value)
+
+
+def test_a_name_that_is_a_secret_is_not_told(run):
+    _, secret = planted("GitLab")
+    run.folder.path.joinpath("code", f"{secret}.py").write_text("x")
+    with pytest.raises(NotReady, match=r"a file of .* holds a secret") as raised:
+        packed(run)
+    assert secret not in str(raised.value)
+
+
+def test_a_log_is_packed_without_its_secrets_and_that_is_said(run, monkeypatch):
+    line, _ = planted("netrc")
+    monkeypatch.setenv("MY_TOKEN", own := of("export", 20))
+    run.folder.log.write_text(f"a\n{line}\n{own}\nb\n")
+    said = []
+    with zipfile.ZipFile(io.BytesIO(run_archive.pack(run, ROOT, True, "", said.append))) as archive:
+        log = archive.read("log.txt").decode()
+    assert log == "a\nmachine example.org login me password [secret]\n[secret]\nb\n"
+    assert said == ["redacted  log.txt: it held what looks like a secret"]
 
 
 def test_its_description_speaks_of_what_was_trained(run):

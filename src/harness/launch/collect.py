@@ -14,6 +14,7 @@ from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.contract.serial import dumps
 from harness.launch.runner import Ended
+from harness.provenance.credentials import redact
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
 
@@ -80,6 +81,7 @@ def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
         reason = reason or (f"the worker exited with {ended.exit_code}" if ended.exit_code else None)
     else:
         reason = reason or worker.reason
+    reason = redact(reason, log=True) if reason else None
     bad = "pruned" if ended.pruned else "failed"
     status = {"status": bad, "reason": reason} if reason else {"status": "completed", "reason": None}
     return dataclasses.replace(worker or records.of(planned), **status, exit_code=ended.exit_code, bill=ended.bill)

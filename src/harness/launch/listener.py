@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.console import duration, printable, say
+from harness.provenance.credentials import Lines
 
 PAIR = re.compile(r"(\w+)=(\S+)")
 # What native libraries and Docker Compose say of themselves: in log.txt, not on the terminal.
@@ -39,7 +40,7 @@ def parse(line: str) -> dict[str, float]:
 
 
 class Listener:
-    """Takes the worker's lines: writes log.txt, moves the bar, hands each epoch's numbers on.
+    """Takes the worker's lines, redacts them, writes log.txt, moves the bar, hands each epoch's numbers on.
 
     A log that cannot be written (a full disk, a folder that is gone) ends nothing: the record says what the worker met.
     `failure` is the reason that the worker named last, which it may not have been able to write down either.
@@ -54,12 +55,14 @@ class Listener:
         self._bar: Any = None
         self._next = 0.0  # when progress is next told in a log
         self._epoch = 0.0  # the last one that was handed on
+        self._redact = Lines()
         self._live = False  # what the launcher says before the worker speaks is for the log alone
 
     def __call__(self, line: str) -> None:
         values = parse(line)
         progress = line.startswith("progress ")
         if not progress:
+            line = self._redact(line)
             self._write(line)
         if line.startswith(FAILED):
             self.failure = line.removeprefix(FAILED)

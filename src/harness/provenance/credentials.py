@@ -2,13 +2,14 @@
 
 import base64
 import functools
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.provenance import patterns
+from harness.provenance import assigned, patterns
 from harness.provenance.command import CONTROL, encoded
 
 SECRET_NAME = patterns.NAME
@@ -32,15 +33,27 @@ KEPT_IN = (
 )
 
 
-def secrets() -> list[bytes]:
+def secrets() -> tuple[bytes, ...]:
     """The values of environment variables whose names speak of a secret, and those in this account's own files.
 
     Longest first, so that a redaction leaves nothing of one that contains another.
     """
-    values = {secret for name, value in os.environ.items() for secret in _of_variable(name, os.fsencode(value))}
-    places = tuple((os.environ.get(variable) if variable else None) or f"~/{name}" for variable, name, _ in KEPT_IN)
-    values |= _of_files(places, os.environ.get("HOME") or _home())
-    return sorted(values, key=lambda value: (-len(value), value))
+    return _known(tuple(os.environb.items()), os.environ.get("HOME") or _home())
+
+
+def held(content: bytes) -> bool:
+    """Whether a content holds one of them, in any form."""
+    return any(form in content for secret in secrets() for form in forms(secret))
+
+
+@functools.lru_cache(maxsize=4)
+def _known(environment: tuple[tuple[bytes, bytes], ...], home: str) -> tuple[bytes, ...]:
+    """The secrets of an environment; each command asks thousands of times, and its environment seldom changes."""
+    variables = {os.fsdecode(name): value for name, value in environment}
+    values = {secret for name, value in variables.items() for secret in _of_variable(name, value)}
+    places = tuple(os.fsdecode(variables.get(variable) or f"~/{name}".encode()) for variable, name, _ in KEPT_IN)
+    values |= _of_files(places, home)
+    return tuple(sorted(values, key=lambda value: (-len(value), value)))
 
 
 def _of_variable(name: str, value: bytes) -> Iterator[bytes]:
@@ -83,9 +96,19 @@ def _of_files(places: tuple[str, ...], home: str) -> frozenset[bytes]:
     return frozenset(values)
 
 
-def forms(secret: bytes) -> set[bytes]:
-    """A secret as it is, as an address writes it, and in base 64."""
-    return {secret, quote(secret, safe="").encode(), base64.b64encode(secret).rstrip(b"=")}
+@functools.lru_cache(maxsize=256)
+def forms(secret: bytes) -> frozenset[bytes]:
+    """A secret as it is, as an address or JSON writes it, and as base 64 of any text that holds it."""
+    text = secret.decode("utf-8", "surrogateescape")
+    json_forms = {json.dumps(text, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
+    digits = {_digits(secret, before) for before in range(3)}
+    return frozenset({secret, quote(secret, safe="").encode(), *digits, *(encoded(each)[0] for each in json_forms)})
+
+
+def _digits(secret: bytes, before: int) -> bytes:
+    """The digits of base 64 that a secret alone decides, where so many bytes stand before it."""
+    whole = base64.b64encode(b"\0" * before + secret)
+    return whole[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
@@ -95,21 +118,48 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def redact(text: str) -> str:
-    """Text without any secret that is known here, any known service's token and any address's password."""
+def redact(text: str, log: bool = False) -> str:
+    """Text without any secret that is known here, any known service's token and any address's password.
+
+    Of a log, what stands as in a file of credentials, or beside a name as `password`, goes too.
+    """
     raw, errors = encoded(text)
     for secret in secrets():
         for form in forms(secret):
             raw = raw.replace(form, REDACTED.encode())
     lower = raw.lower()
-    for rule in (*patterns.KNOWN, *patterns.GENERAL):
+    for rule in (*patterns.KNOWN, *patterns.GENERAL, *(patterns.FORMS if log else ())):
         if rule.possible(lower):
             raw = rule.pattern.sub(_removed, raw)
+    if log and assigned.possible(lower):
+        raw = assigned.without(raw, REDACTED.encode())
     return raw.decode("utf-8", errors)
 
 
+def redact_all(texts: Sequence[str]) -> list[str]:
+    """Many texts, each redacted, as fast as one."""
+    between = "\n\0\n"
+    redacted = redact(between.join(texts)).split(between)
+    return redacted if len(redacted) == len(texts) else [redact(text) for text in texts]
+
+
+class Lines:
+    """Redacts a text that comes line by line: of a private key, the lines after its first look like nothing."""
+
+    def __init__(self) -> None:
+        self._in_key = False
+
+    def __call__(self, line: str) -> str:
+        """The line without secrets."""
+        if self._in_key and patterns.KEY_LINE.fullmatch(line):
+            return REDACTED
+        self._in_key = patterns.KEY_BEGINS.search(line) is not None
+        return redact(line, log=True)
+
+
 def _removed(match: re.Match[bytes]) -> bytes:
-    group = "secret" if "secret" in match.re.groupindex and match["secret"] is not None else 0
+    groups = match.groupdict()
+    group = next((name for name in ("secret", "value", "pass") if groups.get(name) is not None), 0)
     if match.re is patterns.ADDRESS.pattern and is_port(match["secret"]):
         return match[0]
     start, end = match.start(group) - match.start(), match.end(group) - match.start()

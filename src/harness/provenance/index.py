@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.provenance import changes
+from harness.provenance import changes, patch_parts
 from harness.provenance.command import GitFailed, answer, line, output, words
 
 DIFF = (
@@ -109,7 +109,7 @@ class Index:
     def parts(self, entries: Sequence[Entry]) -> list[bytes]:
         """The patch of what differs, file by file; `entries` are all that do."""
         whole = FUNCTION.sub(rb"\1", self._git("diff-index", *DIFF, *PATCH, self._commit))
-        pieces = re.split(rb"(?m)^(?=diff --git )", whole)[1:]
+        pieces = patch_parts.split(whole)
         if len(pieces) != sum(entry.parts for entry in entries):
             raise GitFailed("git diff-index made another patch than it said")
         rest = iter(pieces)

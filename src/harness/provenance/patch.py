@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from harness.provenance import changes, index, patterns, scan
+from harness.provenance import changes, index, patch_parts, patterns, scan
 from harness.provenance.changes import Changes
 from harness.provenance.command import words
 from harness.provenance.index import Entry
@@ -124,12 +124,11 @@ def _secret(parts: Mapping[Entry, bytes], contents: Mapping[bytes, bytes]) -> di
     withheld = {}
     for entry, part in parts.items():
         old, new = contents.get(entry.old, b""), contents.get(entry.new, b"")
-        head, binary, _ = part.partition(b"\nGIT binary patch\n")
+        head, binary, _ = part.partition(patch_parts.BINARY)
         if binary:
             kinds = {kind for each in (head, old, new) for kind in scan.findings(each, entry.path)}
         else:
-            lines = b"\n".join(row[1:] if row[:1] in (b"+", b"-", b" ") else row for row in part.split(b"\n"))
-            kinds = {*scan.findings(lines, entry.path), *scan.blocks(old), *scan.blocks(new)}
+            kinds = {*scan.findings(patch_parts.lines(part), entry.path), *scan.blocks(old), *scan.blocks(new)}
         if kinds:
             withheld[entry.path] = f"its change holds a secret: {', '.join(sorted(kinds))}"
     return withheld

@@ -59,10 +59,26 @@ def _rule(kind: str, anchors: str, pattern: str, block: bool = False) -> Rule:
     return Rule(kind, tuple(word.encode() for word in anchors.split(" ")), pattern, block)
 
 
+# The body of a private key, in lines or with \\n between them as in JSON: what a redaction removes with its first line.
+BODY = r"(?:(?!-----)(?:\\[nr]|[\sA-Za-z0-9+/=:,.-])){0,16384}+(?:-----END[ A-Z0-9]{0,40}-----)?"
+KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?!.*-----END)|Private-Lines:")
+KEY_LINE = re.compile(r"[\s>|+-]*(?:[A-Za-z0-9+/=]{1,120}|(?:Proc-Type|DEK-Info|Comment|Version)\b.*)?\s*")
+
 S, E = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"  # a token's two ends
 
 KNOWN = (
-    _rule("private key", "private-key-file private", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-\d", True),
+    _rule(
+        "private key",
+        "private",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?:[A-Z ]*-----" + BODY + r")?",
+        True,
+    ),
+    _rule(
+        "private key",
+        "putty-user-key-file",
+        r"PuTTY-User-Key-File-\d(?:[^\0]{0,8192}?Private-Lines:\s*\d+(?:\s+[A-Za-z0-9+/=]{1,100}(?=\s|$))*+)?",
+        True,
+    ),
     _rule("private key", "age-secret-key", r"AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
     _rule("AWS key", "akia asia abia acca", S + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}" + E),
     _rule("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{30,}"),
@@ -165,7 +181,7 @@ FORMS = (
     _rule(
         "netrc password",
         "password",
-        r"(?i)\blogin\s+\S+\s+password\s+(?P<secret>\S+)|\bmachine\s+\S+[^\n]{0,200}\bpassword\s+\S+",
+        r"(?i)\blogin\s+\S+\s+password\s+(?P<secret>\S+)|\bmachine\s+\S+[^\n]{0,200}\bpassword\s+(?P<value>\S+)",
     ),
     _rule(
         "npm password",

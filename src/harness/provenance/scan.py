@@ -4,36 +4,20 @@ Rules of our own, not detect-secrets: importing that takes a second, and its ent
 hashes of every lock. A line with `pragma: allowlist secret` is let through, as there.
 """
 
-import math
 import re
 from collections.abc import Mapping
 
 from harness.contract.errors import NotReady, SettingError
-from harness.provenance import patterns
+from harness.provenance import assigned, patterns
 from harness.provenance.command import encoded, words
-from harness.provenance.credentials import forms, is_port, secrets
+from harness.provenance.credentials import held, is_port
 from harness.provenance.patterns import ADDRESS, FORMS, GENERAL, KNOWN, Rule
 
 ALLOWED = b"pragma: allowlist secret"
 OWN = "value of your environment or credentials"
 ASSIGNED = "password or key"
-WORDS = (
-    rb"passw(?:or)?d|passphrase|(?<!com)(?<!by)pass(?![a-z])|pwd|secret|token(?!i[sz])|credentials?|cookie|session[_-]?id"
-    rb"|(?:api|access|auth|private|encryption|signing|master|account|storage|deploy|client|consumer|license|fernet)[_-]?key"
-)
-ASSIGNMENT = re.compile(
-    rb"(?i)(?P<name>(?:" + WORDS + rb")[\w.-]{0,40})[\"']?\]?[ \t]*(?::=|=>|[:=]|>|(?<=[_a-z]key)[ \t])[ \t]*"
-    rb"(?:(?P<quote>[\"'])(?P<quoted>[^\"'\n]{6,200})(?P=quote)|(?P<plain>[^\s\"'#;,<]{6,200})(?=[\s;,#<]|$))"
-)
-ASSIGNED_ANCHORS = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"cookie", b"session")
 # Where `password = name` is an expression or prose; elsewhere a bare word is the password itself.
 CODE = re.compile(r"\.(pyx?|pyi|ipynb|[jt]sx?|[ch](pp|xx)?|cu|go|rs|java|rb|sql|md|rst|tex|html?|css)$", re.IGNORECASE)
-# What stands in the place of a secret, or only names one.
-PLACEHOLDER = re.compile(
-    rb"(?i)^(?:[x*._-]+|.*(?:example|placeholder|changeme|change-me|redacted|dummy|your[-_ ]).*|<.*>|\$.*|%.*%|\{.*\}"
-    rb"|none|null|true|false|[\[(].*|.*[(\[{].*|(?:self|os|settings|config|args|options|env)\..*|\.{0,2}/.*"
-    rb"|https?://.*|arn:.*)$"
-)
 SETTING = re.compile(r"\$\{\s*oc\.env\s*:\s*([^,}\s]+)")
 
 
@@ -51,6 +35,17 @@ def _readable(content: bytes) -> bytes:
     return content
 
 
+def tokens(content: bytes) -> list[str]:
+    """The kinds of secrets that are known by their form or value alone: for what is neither code nor configuration.
+
+    In bytes that are no text, what looks like an address with a password is mostly chance.
+    """
+    rules = KNOWN if b"\0" in content else (*KNOWN, *GENERAL)
+    lower = content.lower()
+    kinds = {rule.kind for rule in rules if rule.possible(lower) and _found(rule, content)}
+    return sorted(kinds | ({OWN} if held(content) else set()))
+
+
 def blocks(content: bytes) -> list[str]:
     """The kinds of keys of many lines, of which a change may show a middle line alone."""
     return sorted({rule.kind for rule in KNOWN if rule.block and rule.pattern.search(content)})
@@ -59,11 +54,9 @@ def blocks(content: bytes) -> list[str]:
 def _kinds(content: bytes, bare: bool) -> set[str]:
     lower = content.lower()
     kinds = {rule.kind for rule in (*KNOWN, *GENERAL, *FORMS) if rule.possible(lower) and _found(rule, content)}
-    if any(anchor in lower for anchor in ASSIGNED_ANCHORS) and any(
-        _assigned(match, bare) for match in ASSIGNMENT.finditer(content)
-    ):
+    if assigned.possible(lower) and any(assigned.found(content, bare)):
         kinds.add(ASSIGNED)
-    if any(form in content for secret in secrets() for form in forms(secret)):
+    if held(content):
         kinds.add(OWN)
     return kinds
 
@@ -74,33 +67,9 @@ def _found(rule: Rule, content: bytes) -> bool:
 
 def _holds(rule: Rule, match: re.Match[bytes]) -> bool:
     if rule is ADDRESS:
-        return not is_port(match["secret"]) and not PLACEHOLDER.match(match["secret"])
+        return not is_port(match["secret"]) and not assigned.PLACEHOLDER.match(match["secret"])
     secret = match.groupdict().get("secret")
-    return secret is None or not PLACEHOLDER.match(secret)
-
-
-def _assigned(match: re.Match[bytes], bare: bool) -> bool:
-    """Whether a value beside such a name looks like a secret: no expression, type, path or word to replace."""
-    value = match["quoted"] or match["plain"].rstrip(b")]}:.")
-    if PLACEHOLDER.match(value) or b" " in value or value.lower() == match["name"].lower():
-        return False
-    numerals, letters = re.search(rb"[0-9]", value), re.search(rb"[A-Za-z]", value)
-    mixed = bool(numerals and letters) or bool(letters and re.search(rb"[^\w.:/-]", value))
-    speaks = re.search(rb"(?i)pass|pwd", match["name"]) is not None
-    if match["quoted"]:
-        return (mixed or speaks or len(value) >= 16) and entropy(value) >= 2.3
-    plain_word = re.fullmatch(rb"[A-Za-z_][\w.]*", value) is not None  # in code, a variable
-    if plain_word and bare and speaks:
-        return value.lower() not in (b"string", b"required", b"optional", b"prompt")
-    if plain_word and (not bare or not numerals):
-        return len(value) >= 20 and b"_" not in value and b"." not in value and entropy(value) >= 3.5 and bool(numerals)
-    return (mixed or (len(value) >= 16 and bool(numerals))) and entropy(value) >= 2.8
-
-
-def entropy(value: bytes) -> float:
-    """Bits per character of a value's own distribution of characters."""
-    counts = [value.count(each) for each in set(value)]
-    return -sum(count / len(value) * math.log2(count / len(value)) for count in counts)
+    return secret is None or not assigned.PLACEHOLDER.match(secret)
 
 
 def named(path: bytes) -> str | None:
@@ -118,10 +87,7 @@ def refuse(name: str, value: str) -> None:
         SettingError: it does; the message does not repeat it.
     """
     raw, _ = encoded(value)
-    kinds = {rule.kind for rule in (*KNOWN, *GENERAL) if _found(rule, raw)}
-    if any(form in raw for secret in secrets() for form in forms(secret)):
-        kinds.add(OWN)
-    kinds |= {f"${variable}" for variable in SETTING.findall(value) if patterns.NAME.search(variable)}
+    kinds = {*tokens(raw)} | {f"${variable}" for variable in SETTING.findall(value) if patterns.NAME.search(variable)}
     if kinds:
         what = f"{name} holds a secret ({', '.join(sorted(kinds))}), and settings are recorded"
         raise SettingError(what, legal="values without one: credentials stand in the environment")

@@ -1,13 +1,13 @@
 """The rows of all runs as one table of columns and curves, in plain JSON, for the page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from harness.contract.metrics import Metric
 from harness.evidence.verdict import IDENTICAL
-from harness.provenance.credentials import redact
+from harness.provenance.credentials import redact_all
 from harness.report.rows import DRAWN, SPLITS, Curves, Row, Value
 
 # In words how two versions of a program's data differ: program, older hash, newer hash.
@@ -36,7 +36,7 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
     values["replayed"] = [row.cells["run"] in replayed for row in every]
     drawn = [name for name in names if name.startswith(DRAWN) and any(name in row.curves for row in every)]
     most = max(4, NUMBERS // max(1, sum(len(row.curves) for row in every)))
-    return {
+    table = {
         "columns": [
             {"name": name, "config": name in settings, "metric": metric_of.get(name)} | _column(column)
             for name, column in values.items()
@@ -48,9 +48,36 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
         ],
         "spreads": spreads,
         "drawn": drawn,
-        "unreadable": [redact(line) for line in unreadable],
+        "unreadable": list(unreadable),
         "versions": _versions(every, differences),
     }
+    texts = list(dict.fromkeys(_texts(table)))
+    redacted = {text: clean for text, clean in zip(texts, redact_all(texts), strict=True) if text != clean}
+    return _replaced(table, redacted) if redacted else table
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of the table: what runs of anybody say, and what they call their settings and metrics."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value:
+            if isinstance(each, str):
+                yield each
+            elif isinstance(each, list | dict):
+                yield from _texts(each)
+        if isinstance(value, dict):
+            yield from _texts(list(value.values()))
+
+
+def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return texts.get(value, value)
+    if isinstance(value, list):
+        return [_replaced(each, texts) for each in value]
+    if isinstance(value, dict):
+        return {texts.get(name, name): _replaced(each, texts) for name, each in value.items()}
+    return value
 
 
 def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], dict[str, dict[str, float | None]], list[Row]]:

@@ -8,17 +8,17 @@ sha256: what is read back is verified by it.
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from harness.contract import legal
 from harness.contract.errors import NotReady
 from harness.contract.serial import parse
-from harness.provenance.credentials import redact, secrets
+from harness.provenance.credentials import redact
 from harness.runs import output, reading, unpack
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
-from harness.sharing import crate
+from harness.sharing import crate, screen
 from harness.tracking.logged import CODE
 
 METADATA = crate.METADATA
@@ -28,11 +28,15 @@ FILES = ("plan.json", "record.json", "metrics.csv", "predictions.csv", "changes.
 EPOCH = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
 
 
-def pack(run: StoredRun, root: Path, model: bool, license_: str) -> bytes:
+def pack(
+    run: StoredRun, root: Path, model: bool, license_: str, say: Callable[[str], None] = lambda line: None
+) -> bytes:
     """The archive of a run: equal runs give equal bytes. `root` is the project, for the lock of the host.
 
+    Of its log, secrets are cut out; any other file with one is refused.
+
     Raises:
-        NotReady: a file of the run cannot be read, or holds a secret of the environment.
+        NotReady: a file of the run cannot be read, or holds a secret.
     """
     folder = run.folder
     if model and not run.model.exists():
@@ -48,10 +52,11 @@ def pack(run: StoredRun, root: Path, model: bool, license_: str) -> bytes:
         raise NotReady(f"{run.run_id} cannot be exported: {legal.spelled(str(error))}") from error
     files = {name: content for name, content in files.items() if "__pycache__" not in name}
     if "log.txt" in files:
-        files["log.txt"] = redact(files["log.txt"].decode(errors="replace")).encode()
-    for name, content in files.items():
-        if any(secret in content for secret in secrets()):
-            raise NotReady(f"{name} of {run.run_id} holds a secret of your environment", legal="a run without one")
+        text = files["log.txt"].decode(errors="replace")
+        files["log.txt"] = (redacted := redact(text, log=True)).encode()
+        if redacted != text:
+            say("redacted  log.txt: it held what looks like a secret")
+    screen.refuse(files, run.run_id)
     files[DATA] = _pin(run)
     if hashlib.sha256(lock).hexdigest() == run.plan.provenance.environment_lock:
         files["requirements.lock"] = lock
