@@ -27,7 +27,7 @@ VERB = Verb(
     ),
     settings=(
         *("program", "scale", "mode", "experiment", "training", "data", "comet", "hydra"),
-        *("runs_folder", "resume", "sweep", "publish", "dry_run", "allow_dirty", "yes"),
+        *("runs_folder", "resume", "sweep", "publish", "carry", "dry_run", "allow_dirty", "yes"),
     ),
     sweeps=True,
     exits={

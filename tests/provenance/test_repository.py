@@ -79,6 +79,21 @@ def test_untracked_files_outside_src_and_conf_are_named_and_carried_only_where_t
     assert all(name.encode() in state.patch for name in names)
 
 
+def test_an_ignored_file_is_carried_where_the_user_names_it_or_its_folder_and_never_one_of_secrets(clone, tmp_path):
+    clone.write(".git/info/exclude", "*.txt\nkept-out/\n.env\n")
+    for name in ("a.txt", "b.txt", "kept-out/c", "kept-out/.env", ":(top)x.txt"):
+        clone.write(name, "x: 1\n")
+    clone.write("kept-out/d", "key = " + "ghp_" + "a1" * 18)
+    assert (state_of(clone).patch, state_of(clone).withheld) == (b"", ())
+    state = state_of(clone, carry=("a.txt", "kept-out", ":(top)x.txt", "notes.md", "gone"))
+    assert state.withheld == (
+        "kept-out/.env (its name is that of a file with secrets)",
+        "kept-out/d (its change holds a secret: GitHub token)",
+    )
+    rebuilt = clone.rebuilt(state.patch, tmp_path / "other")
+    assert {*rebuilt} == {"src/kept.py", "notes.md", "a.txt", "kept-out/c", ":(top)x.txt"}
+
+
 def test_a_project_below_the_top_carries_what_is_its_own(clone, tmp_path):
     clone.write("sub/src/kept.py", "a\n")
     clone.commit()

@@ -19,7 +19,7 @@ from tests.support.verbs import ROOT, TRAIN, composed
 
 # What commit c41321c composed, which had no program to choose; a line's own values are those that differ from a base.
 EARLIER = json.loads((ROOT / "tests" / "settings" / "composed.json").read_text())
-SINCE = {"program": "cifar10", "data.pin": "data.dvc"}
+SINCE = {"program": "cifar10", "data.pin": "data.dvc", "carry": []}
 RENAMED = {"mode.prefix": ("cifar10-harness", "harness")}
 
 
@@ -84,6 +84,11 @@ def test_types_are_those_of_before():
         assert {name: type(now[name]) for name in base} == {name: type(value) for name, value in base.items()}
 
 
+def test_one_file_to_carry_is_a_list_of_one():
+    assert composed("carry=tests/").carry == composed("carry=[tests]").carry == ("tests",)
+    assert composed("carry=[tests,'*.txt']").carry == ("tests", "*.txt")
+
+
 def test_the_mode_selects_the_scale():
     local, cloud = composed("mode=local"), composed("mode=cloud")
     assert local.training.num_data_batches < cloud.training.num_data_batches == 5
@@ -131,6 +136,10 @@ def test_every_recipe_composes_in_every_mode_and_yields_to_the_command_line(reci
         ("data.pin=data.yaml", "ends in .dvc", "data.pin=data.dvc"),
         ("data.pin=../data.dvc", "inside the project", "data.pin=data.dvc"),
         ("data.pin=/data.dvc", "inside the project", "data.pin=data.dvc"),
+        ("carry=../x", "below the project", "carry=[tools,notes.txt]"),
+        ("carry=[/etc]", "below the project", "carry=[tools,notes.txt]"),
+        ("carry=[tests,not-there.txt]", "below the project", "carry=[tools,notes.txt]"),
+        ("carry=[1]", "below the project", "carry=[tools,notes.txt]"),
         ("data.url=ftp://x", "an http(s) address, or null", "data.url="),
         ("warmup_epochs=50", "0 to", "warmup_epochs="),
         ("optimizer=adam", "sgd | muon", "optimizer="),

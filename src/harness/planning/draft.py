@@ -80,7 +80,7 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
         output.make_writable(runs)
     refuse_secrets(settings)
     trained = program.load(settings.program)
-    files, state = _bundled(settings.program), repository.git_state(ROOT)
+    files, state = _bundled(settings.program), repository.git_state(ROOT, settings.carry)
     if settings.resume:
         resume.refuse_settings(settings.resume, settings)
     name = unfinished or settings.resume
@@ -121,6 +121,8 @@ def refuse_secrets(settings: Config) -> None:
     for name, value in {**values, "runs_folder": settings.runs_folder, "sweep": settings.sweep}.items():
         if isinstance(value, str):
             scan.refuse(name, value)
+    for value in settings.carry:
+        scan.refuse("carry", value)
 
 
 def _bundled(name: str) -> dict[str, bytes]:

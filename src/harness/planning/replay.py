@@ -59,7 +59,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
         HarnessError: something that the plan names is gone, a setting does not do, or its code is not to run here.
     """
     now, runs, planned, here = datetime.now(UTC), ROOT / settings.runs_folder, stored.plan, asked.here
-    files, original_files, state = _code(stored, here, say)
+    files, original_files, state = _code(stored, here, settings, say)
     foreign = None if "code=here" in here else trust.foreign(ROOT, runs, stored, files, say)
     if foreign is not None:
         trust.agree(name, foreign, asked.trust or asked.isolated, settings.dry_run, say)
@@ -87,7 +87,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
 
 
 def _code(
-    stored: StoredRun, here: frozenset[str], say: Say
+    stored: StoredRun, here: frozenset[str], settings: Config, say: Say
 ) -> tuple[dict[str, bytes], dict[str, bytes] | None, GitState]:
     """The bundle to run; where it is today's, the original's too if it can be had; and where the bundle comes from."""
     planned = stored.plan
@@ -97,7 +97,7 @@ def _code(
         original = _original_code(stored)
         # today's code may bring another lock, which is asked for by lock=here
         files = {**today, bundle.LOCK: original[bundle.LOCK] if original else today[bundle.LOCK]}
-        state = repository.git_state(ROOT)
+        state = repository.git_state(ROOT, settings.carry)
     else:
         files = restore.code(ROOT, stored, say)
         patch = _patch(stored)

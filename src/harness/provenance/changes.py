@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ SUBMODULE = b"160000"  # the mode of an entry that is a commit of another reposi
 HARMLESS = (b"CRLF", b"LF will be replaced")  # warnings of line ends, which change nothing here
 STATUS = ("--porcelain=v2", "-z", "--branch", "--untracked-files=all", "--ignore-submodules=none", "--no-renames")
 FILTER = re.compile(r"clean filter '(.+)' failed")
+IGNORED = ("--others", "--ignored", "--exclude-standard")
 OTHER = "a repository of its own"
 
 
@@ -60,6 +62,15 @@ def find(top: Path, commit: str) -> Changes:
         if path not in foreign and _filled_without_repository(top / path):
             foreign[path] = "a submodule that is not initialised"
     return Changes(tuple(sorted(tracked | hidden)), tuple(untracked), foreign, tuple(unknown))
+
+
+def named(top: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """The files among these, and below the folders among them, that are untracked and ignored: the user names them."""
+    there = [path for path in paths if os.path.lexists(top / path)]
+    if not there:
+        return ()
+    listing = output(top, "--literal-pathspecs", "ls-files", "-z", *IGNORED, "--", *there).split(b"\0")
+    return tuple(os.fsdecode(path) for path in listing if path and not path.endswith(b"/"))
 
 
 def _status(top: Path) -> "subprocess.CompletedProcess[bytes]":

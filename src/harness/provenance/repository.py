@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from harness.contract.plan import Git
@@ -55,6 +55,7 @@ def git_state(root: Path, carry: Sequence[str] = ()) -> GitState:
         differ = changes.find(top, commit)
         lock = str(project / PIPELINE_LOCK)
         differ = changes.without(differ, lock)
+        differ = replace(differ, untracked=(*differ.untracked, *changes.named(top, [str(project / x) for x in carry])))
         unknown += differ.unknown
         made = patch.make(top, project, commit, differ, carry)
         unknown += made.unknown

@@ -1,14 +1,18 @@
 """From composed values to a Config: every type, range and combination is checked."""
 
+import os
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from harness.contract import program
 from harness.contract.errors import SettingError
 from harness.settings.command_line import command_name
 from harness.settings.paths import expanded
+from harness.settings.project import ROOT
 from harness.settings.schema import FLAGS, Cloud, Comet, Config, Data, Mode, is_prefix
 
 SECTIONS = ("mode", "data", "comet")
@@ -60,10 +64,27 @@ def _check_shared(raw: dict[str, Any]) -> None:
             legal="a name of letters, numbers, _ and -, or null",
             command=f"{command_name()} sweep=mine",
         )
+    raw["carry"] = _carried(raw["carry"])
     for name in FLAGS:
         if type(raw[name]) is not bool:
             command = f"{command_name()} {name}=true"
             raise SettingError(f"{name}={raw[name]} is not legal", legal="true | false", command=command)
+
+
+def _carried(names: Any) -> tuple[str, ...]:
+    """What the patch is to carry besides its own: paths below the project, or patterns."""
+    listed = [names] if isinstance(names, str) else names
+    for name in listed if isinstance(listed, list) else [listed]:
+        path = PurePosixPath(name) if isinstance(name, str) and name.strip("/") else None
+        if path is None or path.is_absolute() or ".." in path.parts:
+            what = f"carry={names} is not legal"
+        elif re.search(r"[*?\[]", name) or os.path.lexists(ROOT / name):
+            continue
+        else:
+            what = f"carry={name}: there is no such file or folder"
+        legal = "paths below the project's folder, or patterns as '*.txt'"
+        raise SettingError(what, legal=legal, command=f"{command_name()} 'carry=[tools,notes.txt]'")
+    return tuple(str(PurePosixPath(name)) for name in listed)
 
 
 def section(kind: type[Any], raw: Mapping[str, Any], prefix: str) -> Any:

@@ -89,6 +89,7 @@ class Config:
     publish: str | None
     resume: str | None
     sweep: str | None
+    carry: tuple[str, ...]
     allow_dirty: bool
     dry_run: bool
     yes: bool
