@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test coverage faults check figures lock upgrade image push-image base-image venv torch
+.PHONY: help train repro-check retrain-check test coverage faults planted check figures lock upgrade image push-image base-image venv torch
 .PHONY: crate clean
 .DEFAULT_GOAL := help
 
@@ -15,6 +15,7 @@ help:
 	@echo "make test         environment, then all tests; make test ARGS=\"tests/contract/test_plan.py\""
 	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
 	@echo "make faults       200 kills and disturbances of runs, replays, sweeps, exports and syncs; none may do harm"
+	@echo "make planted      a hundred secrets planted around a training; none may be in what is left"
 	@echo "make check        style, types, locks and import rules"
 	@echo "make figures      the tables and screenshots of README and docs; make figures ARGS=\"tune\" measures that one first"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
@@ -55,6 +56,9 @@ check: .venv/installed
 
 faults: .venv/installed
 	@$(IN_VENV) python tools/faults.py $(ARGS)
+
+planted: .venv/installed
+	@$(IN_VENV) python tools/planted.py $(ARGS)
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)

@@ -12,6 +12,7 @@ from harness.launch.collect import collect
 from harness.launch.runner import Ended
 from harness.runs import run_folder
 from tests.support.closed import closed
+from tests.support.planted import planted as planted_secret
 from tests.support.programs import bundle_of, planned
 
 PLAN = planned("tiny")
@@ -84,9 +85,10 @@ def test_the_failure_file_gives_the_reason(run):
 
 
 def test_a_secret_in_the_reason_is_not_recorded(run):
-    (run.job / "output" / "failure").write_text("no login with machine example.org login me password swordfish")
-    assert collect(run, PLAN, ended(run, 1)).reason == "no login with machine example.org login me password [secret]"
-    assert "swordfish" not in run.record.read_text()
+    line, secret = planted_secret("netrc")
+    (run.job / "output" / "failure").write_text(f"no login with {line}")
+    assert collect(run, PLAN, ended(run, 1)).reason == f"no login with {line.replace(secret, '[secret]')}"
+    assert secret not in run.record.read_text()
 
 
 def test_a_worker_that_says_failed_has_failed_even_without_a_failure_file(run):

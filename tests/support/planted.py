@@ -79,6 +79,8 @@ KINDS = {
     "Tailscale": "«tskey-auth-{12a}-{30a}»",
     "Alibaba": "«LTAI{20a}»",
     "hook": "https://example.webhook.office.com/«webhookb2/{36u}»",
+    "Figma": "«figd_{40u}»",
+    "authorization in an address": "https://«{20a}»:x-oauth@registry.example.org",
     "password hash": "root:«$6${8a}${86a}»:19000:0:99999:7:::",
 }
 

@@ -76,9 +76,9 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
         HarnessError: a setting does not do, or something is not ready.
     """
     now, runs, dry = datetime.now(UTC), ROOT / settings.runs_folder, settings.dry_run
+    refuse_secrets(settings)
     if not dry:
         output.make_writable(runs)
-    refuse_secrets(settings)
     trained = program.load(settings.program)
     files, state = _bundled(settings.program), repository.git_state(ROOT, settings.carry)
     if settings.resume:

@@ -174,7 +174,12 @@ QUERY = _rule(
     r"(?i)[?&;](?:[\w-]{0,40}(?:token|api[_-]?key|secret|password|passwd|signature|credential)|key|sig|sas|pwd|auth)"
     r"=(?P<secret>[^\s&'\"<>${}]{8,})",
 )
-GENERAL = (ADDRESS, QUERY)
+USER = _rule(
+    "address with a token",
+    "@",
+    r":/{1,2}(?P<secret>(?=[\w.~%-]{0,199}\d)(?=[\w.~%-]{0,199}[A-Za-z])[\w~%-]{20,200})(?=:[^\s/@]{0,99}@|@)",
+)
+GENERAL = (ADDRESS, QUERY, USER)
 
 # Forms of files that hold credentials under names that say nothing.
 FORMS = (
