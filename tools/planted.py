@@ -22,7 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -270,10 +270,10 @@ class Field:
         self.write(".dvc/config.local", f"['remote \"far\"']\n    secret_access_key = {local}\n")
         self.write(".comet.config", f"[comet]\napi_key = {self.line('Figma', '.comet.config', '.comet.config')}\n")
 
-    def type_in(self, verb: str, *words: str, code: int = 0, **more: str) -> str:
+    def type_in(self, verb: str, *words: str, code: int = 0, more: Mapping[str, str] | None = None) -> str:
         """A command, which ends with that code; what it prints."""
         command = [sys.executable, f"src/{verb}.py", *words]
-        environment = {**self.environment, **more}
+        environment = {**self.environment, **(more or {})}
         done = subprocess.run(
             command, cwd=self.project, env=environment, capture_output=True, text=True, errors="replace", check=False
         )
@@ -301,7 +301,7 @@ class Field:
         """What is done on this machine."""
         self.type_in("train", *HERE, "publish=results/planted", "carry=[carried,conf]")
         (run,) = runs(self.project)
-        self.type_in("train", *HERE, "seed=3", code=1, NOSY_FAILS="1", COMET_API_KEY="")
+        self.type_in("train", *HERE, "seed=3", code=1, more={"NOSY_FAILS": "1", "COMET_API_KEY": ""})
         self.type_in("export", run.name, "model=true")
         self.type_in("report")
         plan = json.loads((run / "plan.json").read_text())
@@ -325,7 +325,7 @@ class Field:
         logging.disable(logging.CRITICAL)  # the stand-in logs what it does not implement
         with Aws(grace=20) as aws:
             aws.prepare(f"{engine.recipe(ROOT)}-cpu", f"{engine.recipe(ROOT)}-gpu")
-            self.type_in("train", *AWAY, "epochs=2", "allow_dirty=true", **aws.environment())
+            self.type_in("train", *AWAY, "epochs=2", "allow_dirty=true", more=aws.environment())
             for job in aws.jobs.values():
                 log = "\n".join(aws.log(job.name))
                 self.elsewhere[f"job {job.name}"] = json.dumps(

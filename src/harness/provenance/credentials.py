@@ -101,12 +101,12 @@ def forms(secret: bytes) -> frozenset[bytes]:
     """A secret as it is, as an address or JSON writes it, and as base 64 of any text that holds it."""
     text = secret.decode("utf-8", "surrogateescape")
     json_forms = {json.dumps(text, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
-    digits = {_digits(secret, before) for before in range(3)}
-    return frozenset({secret, quote(secret, safe="").encode(), *digits, *(encoded(each)[0] for each in json_forms)})
+    sextets = {_sextets(secret, before) for before in range(3)}
+    return frozenset({secret, quote(secret, safe="").encode(), *sextets, *(encoded(each)[0] for each in json_forms)})
 
 
-def _digits(secret: bytes, before: int) -> bytes:
-    """The digits of base 64 that a secret alone decides, where so many bytes stand before it."""
+def _sextets(secret: bytes, before: int) -> bytes:
+    """The letters of base 64 that a secret alone decides, where so many bytes stand before it."""
     whole = base64.b64encode(b"\0" * before + secret)
     return whole[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]
 
