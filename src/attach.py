@@ -41,11 +41,11 @@ def attach(line: CommandLine) -> int:
     from harness.contract import program
     from harness.data import obtain
     from harness.finish import conclude, summary
-    from harness.runs import run_folder
+    from harness.runs import run_folder, stored
 
     since = time.monotonic()
     run = run_folder.named(ROOT / settings.runs_folder, line.names[0])
-    planned, job = run.planned(), runner.find(run)
+    planned, job = stored.read(run).plan, runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
     comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go

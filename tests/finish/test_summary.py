@@ -58,6 +58,20 @@ def test_a_failed_run_says_why_and_how_it_is_resumed(tmp_path, capsys):
     assert not [line for line in lines if line.startswith("error")]
 
 
+@pytest.mark.parametrize("job", ["", "[]", "{}", "[" * 100_000, '{"bucket": "b", "prefix": "p\\u001b[2J"}'])
+def test_whatever_is_wrong_with_a_jobs_file_a_failed_run_says_how_it_is_resumed(tmp_path, capsys, job):
+    planned = plan_of(FOREST)
+    record = dataclasses.replace(completed(planned, 1.0), status="failed", reason="why", results=None)
+    run = stage(tmp_path, planned, record)
+    (run.checkpoints / "step-000000005.ckpt").write_bytes(b"")
+    run.cloud.write_text(job)
+    summary.summarise(record, run, "off", 1.0)
+    lines = said(capsys)
+    assert f"resume    python src/train.py resume={planned.run_id}" in lines
+    also = f", and s3://b/p\\x1b[2J/runs/{run.path.name}/checkpoints" if "bucket" in job else ""
+    assert f"checkpoints {run.checkpoints}{also}" in lines
+
+
 def test_the_samples_warning_is_the_programs_and_survives_it(tmp_path, capsys, monkeypatch):
     planned = on_sample(plan_of(FOREST))
     run = stage(tmp_path, planned, None)

@@ -447,7 +447,12 @@ def test_a_filter_that_is_typed_acts_on_every_chart_and_the_table(opened, few):
         ("a > 1; alert(1)", None, "“;” at 6"),
         ("constructor == 1", None, "no column constructor"),
         ("t > null", None, "only be compared"),
+        ("(" * 99 + "a > 1" + ")" * 99, [1, 2], None),
+        ("(" * 4000 + "a > 1", None, "nested more than 100 deep"),
+        ("not " * 2000 + "b", None, "nested more than 100 deep"),
+        ("(" * 100_000, None, "10000 characters at most"),
     ],
+    ids=lambda value: value[:30] if isinstance(value, str) else None,
 )
 def test_the_filters_language(opened_blank, text, rows_, complaint):
     found = opened_blank.evaluate(

@@ -53,6 +53,7 @@ def changed(value, path, new):
         ("experiment.config.learning_rate", 10**400),
         ("experiment.config.text", "\x1b]52;c;ZXZpbA==\x07"),
         ("experiment.config.text", "x" * 2000),
+        ("experiment.config", {"a'\"]b": 1}),
         ("description.model", "../model"),
         ("description.metrics", []),
         ("placement.instance_count", 5000),

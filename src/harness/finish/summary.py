@@ -1,17 +1,17 @@
 """What is said of a run before it starts and after it has ended."""
 
-import json
 from collections.abc import Iterator
 
 from harness.console import duration, say
-from harness.contract import program
+from harness.contract import legal, program
 from harness.contract.errors import HarnessError
 from harness.contract.plan import DatasetId, Experiment, RunPlan
 from harness.contract.record import RunRecord
+from harness.contract.serial import LARGEST, parse
 from harness.evidence import quantity
 from harness.evidence.verdict import DIFFERENT, Verdict
 from harness.provenance.repository import commit_in_words
-from harness.runs import checkpoints
+from harness.runs import checkpoints, reading
 from harness.runs.run_folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
@@ -128,7 +128,9 @@ def _warning(experiment: Experiment) -> str:
 
 
 def _also_in_s3(run: RunFolder) -> str:
-    if not run.cloud.exists():
+    try:
+        job = parse(reading.content(run.cloud, LARGEST))
+        bucket, prefix = (legal.spelled(str(job[name])) for name in ("bucket", "prefix"))
+    except (OSError, ValueError, KeyError, TypeError):  # it is not there, or damaged
         return ""
-    job = json.loads(run.cloud.read_text())
-    return f", and s3://{job['bucket']}/{job['prefix']}/runs/{run.path.name}/checkpoints"
+    return f", and s3://{bucket}/{prefix}/runs/{run.path.name}/checkpoints"

@@ -5,6 +5,8 @@
 
 class FilterError extends Error {}
 
+const LONGEST = 10000, DEEPEST = 100; // of a filter that an address brings along: its characters, its brackets and nots
+
 const WORDS = { true: true, True: true, false: false, False: false, null: null, None: null };
 const KINDS = { number: "a number", text: "text", bool: "true or false" };
 
@@ -41,9 +43,16 @@ function distance(one, other) {
 
 // columns: name -> {kind, values, inPercent: whether 12 % is 12 there and not 0.12}. Returns (row number) => boolean; throws FilterError.
 function parseFilter(text, columns) {
+  if (text.length > LONGEST) throw new FilterError(`a filter has ${LONGEST} characters at most`);
   const list = tokens(text);
   if (!list.length) return () => true;
-  let at = 0;
+  let at = 0, depth = 0;
+  const inside = (part) => {
+    if (++depth > DEEPEST) throw new FilterError(`it is nested more than ${DEEPEST} deep`);
+    const inner = part();
+    depth--;
+    return inner;
+  };
   const peek = (value) => list[at]?.kind === "sign" && list[at].value === value;
   const take = (value) => peek(value) && Boolean(++at);
   const here = () => (list[at] ? `“${list[at].value}” at ${list[at].at + 1}` : "the end");
@@ -65,7 +74,7 @@ function parseFilter(text, columns) {
   }
   function negated() {
     if (!take("not")) return comparison();
-    const inner = truth(negated());
+    const inner = truth(inside(negated));
     return { kind: "bool", get: (row) => !inner.get(row) };
   }
   function truth(part) {
@@ -113,7 +122,7 @@ function parseFilter(text, columns) {
     return (row) => { const x = a(row), y = b(row); return x !== null && y !== null && order(x, y); };
   }
   function value() {
-    if (take("(")) { const inner = either(); need(")"); return inner; }
+    if (take("(")) { const inner = inside(either); need(")"); return inner; }
     const minus = take("-"), token = list[at];
     if (!token || token.kind === "sign") throw new FilterError(`a column or a value is missing before ${here()}`);
     at++;

@@ -159,7 +159,7 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.sort) {
     const name = button.dataset.sort, order = orderOf(data, view);
     change({ sort: name, down: order.name === name ? !order.down : data.columns.get(name).kind === "number" && metricOf(data, name)?.better !== "lower" });
-    document.querySelector(`[data-sort="${name}"]`).focus({ preventScroll: true });
+    document.querySelector(`[data-sort="${CSS.escape(name)}"]`).focus({ preventScroll: true });
     return;
   }
   const { do: what, key } = button?.dataset ?? {};
