@@ -3,14 +3,19 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.contract import bundle, plan
+from harness.contract.errors import SettingError
 from harness.contract.serial import from_json
 from harness.data.obtain import Obtained
 from harness.planning import draft, resume
 from harness.runs import schema1
 from harness.runs.run_folder import RunFolder
+from harness.sweep import group
 from tests.support.verbs import composed
 
+SECRET = "ghp_" + "Zx9Qm2Lk7Vt4Rw8Ny3Bd" + "5Hc1Jf6Ps0Ga"
 OLD = Path(__file__).parents[1] / "runs" / "schema1_plan.json"
 
 
@@ -24,3 +29,12 @@ def test_a_resumed_run_has_the_schema_and_the_id_of_the_code_that_will_run_it(tm
     made = draft.make(composed("dry_run=true", "mode.runner=process"), lambda line: None, unfinished=old.run_id)
     assert (made.plan.schema, made.plan.experiment_id) == (1, old.experiment_id)
     assert made.plan.provenance.resumed == old.run_id
+
+
+@pytest.mark.parametrize("begin", [lambda settings: draft.make(settings, lambda line: None), group.common])
+def test_a_setting_that_holds_a_secret_is_refused_before_it_names_a_folder(tmp_path, monkeypatch, begin):
+    monkeypatch.setenv("FORGE_TOKEN", SECRET)
+    settings = composed(f"runs_folder={tmp_path}/${{oc.env:FORGE_TOKEN}}/runs")
+    with pytest.raises(SettingError, match="runs_folder holds a secret") as told:
+        begin(settings)
+    assert SECRET not in str(told.value) and not list(tmp_path.iterdir())

@@ -76,7 +76,7 @@ def make(settings: Config, say: Callable[[str], None], unfinished: str | None = 
         HarnessError: a setting does not do, or something is not ready.
     """
     now, runs, dry = datetime.now(UTC), ROOT / settings.runs_folder, settings.dry_run
-    refuse_secrets(settings)
+    refuse_secrets(settings)  # before anything of them becomes the name of a folder
     if not dry:
         output.make_writable(runs)
     trained = program.load(settings.program)

@@ -66,9 +66,9 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
     name = planned.experiment.program
     training = _training(stored, settings)
     settings = replace(settings, mode=_mode(planned.placement, settings.mode), training=training)
+    draft.refuse_secrets(settings)
     if not settings.dry_run:
         output.make_writable(runs)
-    draft.refuse_secrets(settings)
     trained = program.load(name)
     source = trained.source()
 

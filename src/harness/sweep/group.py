@@ -1,7 +1,7 @@
 """The runs of one sweep: which exist already, which one resumes, and the value of each.
 
 A run belongs to the sweep by the name in its provenance and by its experiment's id. Its value is that of the deciding
-metric in validation after its last epoch, from metrics.csv, which knows nothing of the test set.
+metric in validation after its last epoch, which knows nothing of the test set.
 """
 
 import contextlib
@@ -101,12 +101,13 @@ def common(settings: Config) -> Common:
     """Find program, data and code, as for a run of these settings.
 
     Raises:
-        HarnessError: the data cannot be obtained, the folder of runs cannot be written, or a run is to be resumed.
+        HarnessError: the data cannot be obtained, the folder of runs cannot be written, or a setting does not do.
     """
     if settings.resume:
         raise SettingError(
             "resume is for one run; a sweep resumes when it is typed again", command=f"{command_name()} -m sweep=NAME …"
         )
+    draft.refuse_secrets(settings)
     output.make_writable(ROOT / settings.runs_folder)
     trained = program.load(settings.program)
     data = obtain.obtain(ROOT, settings.data, trained.source(), console.say)
@@ -187,10 +188,8 @@ class Group:
             console.say(f"exists    run {number} of {self.total}, {row}: {run.run_id}")
             return row
         unfinished = run.run_id if run and has_checkpoint(run) else None
-        time_left = ""
-        if self._seconds:
-            mean = sum(self._seconds) / len(self._seconds)
-            time_left = f", {console.duration(mean * left)} left"
+        mean = sum(self._seconds) / len(self._seconds) if self._seconds else 0.0
+        time_left = f", {console.duration(mean * left)} left" if mean else ""
         console.say(f"\nrun {number} of {self.total}{time_left}: {' '.join(job.words)}")
         if unfinished:
             console.say(f"resume    from the last checkpoint of {unfinished}")
