@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -134,6 +135,24 @@ def test_a_job_folder_that_is_closed_is_a_failed_run():
         with closed(run.job):
             found = collect(run, PLAN, ended(run, 1))
     assert found.status == "failed" and found.reason == "the worker exited with 1 and left no record"
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_links_and_pipes_that_foreign_code_leaves_are_not_followed(run, tmp_path, what):
+    (tmp_path / "secret").write_text("private")
+    job = job_folder.JobFolder(run.job)
+    extras = job.record.parent / "extras"
+    extras.mkdir()
+    (extras / "own.txt").write_text("own")
+    model = job.models / PLAN.description.model
+    model.unlink()
+    for path in (model, job.models / "more", extras / "more", job.failure, job.record.parent / "predictions.csv"):
+        path.symlink_to(tmp_path / "secret") if what == "link" else os.mkfifo(path)
+    found = collect(run, PLAN, ended(run))
+    assert found.reason == "model.npy did not arrive as written"
+    assert "private" not in run.record.read_text()
+    assert not any(path.is_symlink() or path.is_fifo() for path in run.path.rglob("*"))
+    assert [path.name for path in run.extras.iterdir()] == ["own.txt"]
 
 
 def test_what_the_worker_said_last_is_the_reason_where_it_could_not_write_it(run):

@@ -42,6 +42,16 @@ def test_a_sweep_that_another_program_runs_is_left_to_it_and_one_of_another_name
     assert sweep(formula, "seed=0,1", "sweep=a") == [0, 0] and len(formula.made) == 4
 
 
+@pytest.mark.parametrize(
+    ("make", "said"), [("sweeps", "cannot be written"), ("sweeps/a.lock/x", "where a lock belongs")]
+)
+def test_what_lies_where_a_sweep_keeps_its_own_files_is_one_line(tmp_path, make, said):
+    (tmp_path / make).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / make).write_text("")
+    with pytest.raises(NotReady, match=said), Group("a", tmp_path, Formula(tmp_path).common, 2).alone():
+        pass
+
+
 def test_another_value_of_a_setting_is_another_run_and_another_name_another_sweep(tmp_path, sweep):
     sweep(Formula(tmp_path), "seed=0,1", "sweep=a")
     more, other = Formula(tmp_path), Formula(tmp_path)

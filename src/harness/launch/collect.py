@@ -15,9 +15,10 @@ from harness.contract.record import RunRecord
 from harness.contract.serial import dumps
 from harness.launch.runner import Ended
 from harness.provenance.credentials import redact
-from harness.runs import run_folder
+from harness.runs import reading, run_folder
 from harness.runs.run_folder import RunFolder
 
+LONGEST = 2**16  # bytes of the reason that a worker leaves
 STOPPED = "stopped by SIGTERM"  # what a worker says that was asked to end
 
 
@@ -89,16 +90,23 @@ def _completed(run: RunFolder, planned: RunPlan, ended: Ended) -> RunRecord:
 
 def _failure(path: Path) -> str | None:
     try:
-        return path.read_text(errors="replace").strip() or None
-    except OSError:
+        return reading.content(path, LONGEST).decode(errors="replace").strip() or None
+    except (OSError, ValueError):
         return None
 
 
 def _move(path: Path, target: Path) -> None:
-    """Move a file that is there; of one that cannot be moved the record says that it did not arrive."""
+    """Move a file or folder that is there; of one that cannot be moved the record says that it did not arrive.
+
+    Links and pipes stay behind: code of anyone's may have left them, and this program would follow them or wait.
+    """
     with contextlib.suppress(OSError):
-        if path.exists():
-            shutil.move(path, target)
+        if path.is_symlink() or reading.leads_out(path, path.parent):
+            return
+        for each in list(path.rglob("*")):
+            if reading.leads_out(each, path):
+                each.unlink()
+        shutil.move(path, target)
 
 
 def _make_removable(folder: Path) -> None:

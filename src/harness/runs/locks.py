@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,12 @@ def hold(path: Path, refusal: NotReady) -> int:
     """Lock a file and keep it locked until the descriptor that this returns is closed. The file is made if need be.
 
     Raises:
-        NotReady: `refusal`, where another program holds the lock.
+        NotReady: `refusal`, where another program holds the lock; or it is no file.
     """
-    lock = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+    except IsADirectoryError as error:
+        raise NotReady(f"{path} is a folder, where a lock belongs", command=f"rmdir {shlex.quote(str(path))}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

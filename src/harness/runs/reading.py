@@ -67,6 +67,17 @@ def below(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether what a folder holds is no content of its own: a pipe, a device, a link elsewhere, upwards or nowhere."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nowhere, or round in a circle
+        return True
+    place, parent = Path(os.path.realpath(path)), os.path.realpath(path.parent)
+    inside = place.is_relative_to(os.path.realpath(folder)) and not Path(parent).is_relative_to(place)
+    return not inside or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def code(folder: Path) -> dict[str, bytes]:
     """A run's copy of its code, as `bundle.received` gives it.
 

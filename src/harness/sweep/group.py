@@ -160,7 +160,7 @@ class Group:
         Raises:
             NotReady: another program runs this sweep.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        output.make_writable(self.folder)
         refusal = NotReady(f"another program runs the sweep {self.name}", legal="its end, or another sweep=NAME")
         with locks.alone(self.folder / f"{self.name}.lock", refusal):
             yield
