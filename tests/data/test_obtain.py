@@ -160,18 +160,6 @@ def test_data_that_is_there_is_checked_and_taken_without_dvc(root: Path) -> None
     identity.verify(got.folder, got.dataset)
 
 
-def test_the_real_size_is_checked_in_time(root: Path, cifar10: Path | None) -> None:
-    if cifar10 is None:
-        pytest.skip("CIFAR10_DIR is not set")
-    (root / "data").symlink_to(cifar10)
-    pin = identity.identify(cifar10, "real").hash
-    text = (root / "data.dvc").read_text()
-    (root / "data.dvc").write_text(text.replace(pinned(root), pin))
-    start = time.monotonic()
-    assert get(root).how == "already there"
-    assert time.monotonic() - start < 3  # half a second where nothing else runs
-
-
 def test_the_dvc_cache_comes_first(root: Path, template: Path) -> None:
     with_cache(root, template)
     with_remote(root, template)

@@ -9,5 +9,5 @@ ON_CI = os.environ.get("CI") == "true"
 
 
 def lacking(what: str) -> NoReturn:
-    """End the test. CI brings all that tests need, but the data of CIFAR10_DIR and LEGACY_DIR, which may be nowhere."""
+    """End the test. CI brings all that tests need."""
     (pytest.fail if ON_CI else pytest.skip)(what)
