@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test coverage faults planted check figures lock upgrade image push-image base-image venv torch
+.PHONY: help train repro-check retrain-check test coverage faults planted mutants check figures lock upgrade image push-image base-image venv torch
 .PHONY: crate clean
 .DEFAULT_GOAL := help
 
@@ -16,6 +16,7 @@ help:
 	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
 	@echo "make faults       200 kills and disturbances of runs, replays, sweeps, exports and syncs; none may do harm"
 	@echo "make planted      a hundred secrets planted around a training; none may be in what is left"
+	@echo "make mutants      break the code in one place at a time and see that a test fails; ARGS as tools/mutants.py takes them"
 	@echo "make check        style, types, locks and import rules"
 	@echo "make figures      the tables and screenshots of README and docs; make figures ARGS=\"tune\" measures that one first"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
@@ -59,6 +60,9 @@ faults: .venv/installed
 
 planted: .venv/installed
 	@$(IN_VENV) python tools/planted.py $(ARGS)
+
+mutants: .venv/installed crate
+	@$(IN_VENV) python tools/mutants.py $(ARGS)
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)

@@ -7,12 +7,14 @@ import sys
 import pytest
 
 from harness import console, interrupt
+from harness.contract.errors import SettingError
 from tests.support import tiny
 from tests.support.verbs import ROOT
 
 SPEAKER = """
 import sys
 from harness import console
+from harness.contract.errors import SettingError
 from harness.contract.errors import SettingError
 def verb():
     for number in range(5000):
@@ -73,3 +75,13 @@ def test_ctrl_c_while_a_verb_is_imported_is_one_line(tmp_path):
     (root / "src" / "early.py").write_text(verb)
     done = subprocess.run([sys.executable, "src/early.py"], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, f"{interrupt.STOPPED}\n")
+
+
+def test_an_error_is_told_without_a_secret(monkeypatch, capsys):
+    monkeypatch.setenv("MY_TOKEN", "planted+token/value")
+
+    def verb():
+        raise SettingError("data.url=https://me:hush-hush@example.org/planted+token/value is not there")
+
+    assert console._run(verb) == 2
+    assert capsys.readouterr().err == "error: data.url=https://me:[secret]@example.org/[secret] is not there\n"

@@ -75,3 +75,17 @@ def test_a_plan_with_a_wrong_field_is_refused_and_the_field_named(path, value, n
     inner[path[-1]] = value
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
         serial.from_json(plan.RunPlan, broken)
+
+
+def test_a_record_has_the_deciding_metric_of_each_split():
+    results = record.Results(
+        {f"{split}_accuracy": at for at, split in enumerate(("train", "validation", "test"))}, 9, (), ()
+    )
+    measured = record.of(PLAN, status="completed", results=results)
+    assert [measured.value(split) for split in ("train", "validation", "test", "other")] == [0, 1, 2, None]
+    assert record.of(PLAN, status="failed").value("test") is None
+
+
+def test_a_record_is_of_todays_schema_whatever_its_plan_is():
+    old = dataclasses.replace(PLAN, schema=1)
+    assert record.of(old).schema == plan.SCHEMA and record.of(old).run_id == PLAN.run_id

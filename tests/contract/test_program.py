@@ -1,5 +1,6 @@
 """Programs are found by name, and asking for one costs nothing."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.contract import program
+from harness.contract.command import Command
 from harness.contract.errors import SettingError
+from harness.contract.job import Group, Workers
 from tests.support import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +87,28 @@ def test_a_program_describes_itself_by_its_name_where_it_says_no_more() -> None:
     assert silent.describe("mine", tiny.SETTINGS).about == "mine"
     assert (silent.examples, silent.model, silent.pace) == ("examples", "model.bin", ())
     assert silent.check(tiny.SETTINGS, 2) == () and list(silent.plots(ROOT, ROOT)) == []
+
+
+def test_a_number_of_workers_that_a_program_cannot_train_with_is_refused() -> None:
+    asked: list[int] = []
+
+    def check(settings: object, count: int) -> None:
+        asked.append(count)
+
+    steps = dataclasses.replace(tiny.PROGRAM, check=check)
+    steps.check_workers(tiny.SETTINGS, 2)
+    for train in (Command(("python", "train.py")), Command(("python", "train.py"), workers=True)):
+        command = dataclasses.replace(steps, train=train)
+        command.check_workers(tiny.SETTINGS, 1)
+        if train.workers:
+            command.check_workers(tiny.SETTINGS, 2)
+        else:
+            with pytest.raises(SettingError, match=r"a command for one worker; legal: mode\.instance_count=1"):
+                command.check_workers(tiny.SETTINGS, 2)
+    assert asked == [2, 1, 1, 2]
+
+
+def test_without_a_framework_one_worker_trains() -> None:
+    assert isinstance(program.Runtime().join(Workers(("a",), "a")), Group)
+    with pytest.raises(SettingError, match=r"trains in one worker; legal: mode\.instance_count=1"):
+        program.Runtime().join(Workers(("a", "b"), "a"))

@@ -74,3 +74,19 @@ def test_a_folder_without_a_record_or_a_model_is_refused(tmp_path):
     with pytest.raises(RunFailed, match="no memory"):
         evaluation.recorded(run.path)
     assert serial.dumps(results_of(FOREST, 1.0))
+
+
+def test_a_model_that_is_not_there_or_leads_elsewhere_is_not_scored(tmp_path, monkeypatch):
+    scored = []
+    monkeypatch.setattr(program, "scorer", lambda name: lambda model, data: scored.append(model))
+    expected = recorded(tmp_path, FOREST, 12.5)
+    with pytest.raises(RunFailed, match=r"forest\.bin is not there"):
+        evaluation.score(expected, tmp_path)
+    (tmp_path / "elsewhere").write_bytes(b"x")
+    expected.model.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunFailed, match=r"forest\.bin is not there"):
+        evaluation.score(expected, tmp_path)
+    expected.model.unlink()
+    expected.model.write_bytes(b"x")
+    evaluation.score(expected, tmp_path)
+    assert scored == [expected.model]

@@ -31,7 +31,10 @@ def test_a_difference_is_judged_as_the_t_test_does() -> None:
     for new in (near, far):
         judged = noise.judge(LOSS, old, new)
         assert judged.larger is bool(stats.ttest_ind(old, new).pvalue < 0.05)
-        assert judged.measured
+        assert judged.measured and judged.limit is not None
+        # at its limit a change has just the significance that is asked for
+        at_the_limit = [value - (sum(new) - sum(old)) / 3 + judged.limit for value in new]
+        assert stats.ttest_ind(old, at_the_limit).pvalue == pytest.approx(0.05, rel=1e-3)
 
 
 def test_a_declared_spread_stands_in_where_there_is_one_seed_of_each() -> None:

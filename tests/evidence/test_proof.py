@@ -51,6 +51,19 @@ def test_test_results_that_differ_break_the_promise() -> None:
     assert "test results" in str(proof.difference(training(), training(loss=0.5)))
 
 
+def test_weights_that_differ_where_neither_tensor_nor_epoch_tells_break_the_promise() -> None:
+    assert proof.difference(training(), training(weights=B)) == "the weights differ at the end"
+
+
+def test_a_resume_of_what_does_not_replay_is_broken_for_that_reason() -> None:
+    rows = [EPOCHS[0], {**EPOCHS[1], "weights": "3333"}]
+    replayed = proof.replay(training(), training(rows, weights=B))
+    promise = proof.resume(training(), training(rows, weights=B), replayed, "SIGKILL at step 4")
+    assert promise.status == replayed.status == "broken"
+    assert promise.why.startswith("SIGKILL at step 4: ") and "unseeded or nondeterministic" in promise.why
+    assert "not in state()" not in promise.why
+
+
 def test_a_program_without_checkpoints_offers_no_resume() -> None:
     assert proof.resume(training(), None, proof.replay(training(), training()), "").status == "not offered"
 

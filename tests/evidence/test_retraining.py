@@ -41,13 +41,15 @@ def loaded(monkeypatch):
 def leave(
     runs,
     number,
+    sample=False,
     description=DESCRIPTION,
     data="15fc0000000000000000000000000000.dir",
     program_name="mine",
     right=(500, 500),
 ):
     planned = plan_of(description, program=program_name, minutes=number)
-    experiment = dataclasses.replace(planned.experiment, dataset=dataclasses.replace(DATASET, hash=data))
+    dataset = dataclasses.replace(DATASET, hash=data, sample=sample)
+    experiment = dataclasses.replace(planned.experiment, dataset=dataset)
     planned = plan.make(experiment, description, planned.placement, planned.provenance, planned_at(number))
     run = stage(runs, planned, completed(planned, 0.5))
     run.model(planned).write_text(json.dumps({"old": right[0], "new": right[1]}))
@@ -83,7 +85,10 @@ def test_each_model_is_scored_on_each_test_set_by_its_program(tmp_path, sets):
 
 def test_what_is_right_has_no_known_spread_where_another_metric_decides(tmp_path, sets):
     runs = tmp_path / "runs"
-    pair = retraining.Pair(leave(runs, 0, BIGRAMS), leave(runs, 1, BIGRAMS, data=f"{'2' * 32}.dir", right=(500, 900)))
+    pair = retraining.Pair(
+        leave(runs, 0, description=BIGRAMS),
+        leave(runs, 1, description=BIGRAMS, data=f"{'2' * 32}.dir", right=(500, 900)),
+    )
     claims = retraining.judge(runs, pair, sets, threads=1)
     assert claims["new test"].word == "undecided" and "share of words" in claims["new test"].why
 
@@ -99,12 +104,17 @@ def test_a_score_that_does_not_say_what_is_right_is_refused(tmp_path, sets, monk
 def test_the_newest_pair_is_of_one_program_and_two_versions(tmp_path):
     (tmp_path / "data.dvc").write_text(f"outs:\n- md5: {'a' * 32}.dir\n  path: data\n")
     runs = tmp_path / "runs"
-    old = leave(runs, 0, data=f"{'2' * 32}.dir")
-    leave(runs, 1, data=f"{'3' * 32}.dir", program_name="another")
+    leave(runs, 0, data=f"{'4' * 32}.dir")
+    old = leave(runs, 1, data=f"{'2' * 32}.dir")
+    leave(runs, 3, sample=True, data=f"{'5' * 32}.dir")
+    leave(runs, 4, data=f"{'3' * 32}.dir", program_name="another")
     with pytest.raises(NotReady, match=f"{'a' * 32}.dir, which data.dvc pins"):
         retraining.newest(tmp_path, runs, "data.dvc")
-    new = leave(runs, 2, data=f"{'a' * 32}.dir")
+    new = leave(runs, 5, data=f"{'a' * 32}.dir")
     pair = retraining.newest(tmp_path, runs, "data.dvc")
     assert (pair.old.run_id, pair.new.run_id) == (old.run_id, new.run_id)
     with pytest.raises(NotReady, match=r"a run of mine, .* of another"):
-        retraining.named(runs, old.run_id, "20260102T030505")
+        retraining.named(runs, old.run_id, "20260102T030805")
+    new.model.unlink()
+    with pytest.raises(NotReady, match=f"{new.run_id} has no model"):
+        retraining.named(runs, old.run_id, new.run_id)

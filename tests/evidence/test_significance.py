@@ -25,6 +25,8 @@ def test_mcnemars_p_is_the_binomial_tests():
         (500, 100, "worse", "beyond the band"),
         (100, 200, "inside the noise", "two trainings may lie"),
         (40, 50, "inside the noise", "no more than chance"),
+        (4000, 4250, "better", "beyond the band"),  # p = 0.006
+        (4000, 4150, "inside the noise", "no more than chance"),  # p = 0.1
     ],
 )
 def test_a_claim_needs_more_than_the_chance_of_test_set_and_training(only_old, only_new, word, why):

@@ -165,3 +165,19 @@ def test_a_replay_that_does_not_measure_what_decides_is_different():
 @pytest.mark.parametrize("found", [judge(ORIGINAL), apart(BIGRAMS, 80.0, 81.0, band.Band(None, "none"))])
 def test_a_verdict_survives_json(found):
     assert serial.from_json(verdict.Verdict, json.loads(serial.dumps(found))) == found
+
+
+def test_runs_without_weights_are_not_equal_for_that():
+    none = {"weights": None, "tensors": (), "results": None, "status": "failed", "reason": "no memory"}
+    failed = dataclasses.replace(ORIGINAL, **none)
+    found = verdict.judge(failed, failed, (ROWS, ROWS), (), BAND)
+    assert found.verdict == "different" and not any("equal to the last bit" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.3, "different"), (0.485, "equivalent"), (0.515, "equivalent")])
+def test_elsewhere_a_far_worse_replay_is_as_different_as_a_far_better_one(value, word):
+    environment = {**ENVIRONMENT, "cpu": "another"}
+    elsewhere = dataclasses.replace(ORIGINAL, **TRAINED_APART, **accuracy(value), environment=environment)
+    assert judge(elsewhere).verdict == word
+    other = dataclasses.replace(EXPERIMENT, config={**EXPERIMENT.config, "learning_rate": 0.2})
+    assert judge(dataclasses.replace(elsewhere, experiment=other)).verdict == "different"

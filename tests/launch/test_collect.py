@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import os
@@ -159,3 +160,18 @@ def test_what_the_worker_said_last_is_the_reason_where_it_could_not_write_it(run
     (run.job / "output" / "data" / "record.json").unlink()
     said = Ended(1, None, run.job / "model", run.job / "output", last_words="OSError: No space left on device")
     assert collect(run, PLAN, said).reason == "OSError: No space left on device"
+
+
+@pytest.mark.parametrize("name", ["model.npy", "metrics.csv"])
+def test_a_file_that_never_arrived_is_a_failed_run(run, name):
+    job = job_folder.JobFolder(run.job)
+    (job.models / name if name == "model.npy" else job.metrics).unlink()
+    found = collect(run, PLAN, ended(run))
+    assert (found.status, found.reason) == ("failed", f"{name} did not arrive as written")
+
+
+@pytest.mark.parametrize(("pruned", "status"), [(True, "pruned"), (False, "failed")])
+def test_a_run_that_a_sweep_ended_is_pruned(run, pruned, status):
+    early = dataclasses.replace(ended(run, 1, "pruned after epoch 2"), pruned=pruned)
+    found = collect(run, PLAN, early)
+    assert (found.status, found.reason, found.exit_code) == (status, "pruned after epoch 2", 1)

@@ -5,8 +5,10 @@ import re
 import pytest
 
 from harness.contract import bundle, plan
+from harness.contract.metrics import Metric
 from harness.launch import request
 from tests.support import programs
+from tests.support.plans import GIT
 from tests.support.programs import PLACEMENT
 
 AWAY = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, 1.4, None, "project", None)
@@ -88,3 +90,27 @@ def test_another_file_of_code_is_another_place_in_s3():
     other = FILES | {"harness/worker/loop.py": FILES["harness/worker/loop.py"] + b"\n"}
     lock = FILES | {bundle.LOCK: b"x"}
     assert len({request.code_name(each) for each in (FILES, other, lock)}) == 3
+
+
+def test_the_worker_is_process_1_and_gets_sigterm_itself():
+    command = cloud()["source_code"]["command"]
+    assert command == "exec python -m harness.worker /opt/ml"
+
+
+def test_no_more_metrics_are_charted_than_sagemaker_takes_and_the_speed_is_among_them():
+    many = dataclasses.replace(planned().description, metrics=tuple(Metric(f"m{at}", "higher") for at in range(50)))
+    names = [
+        each["name"]
+        for each in request.cloud(dataclasses.replace(planned(), description=many), FILES, "image", "role", str, {})[
+            "metric_definitions"
+        ]
+    ]
+    assert len(names) == 40 and names[:4] == ["train_m0", "validation_m0", "test_m0", "train_m1"]
+    assert names[-2:] == ["learning_rate", f"{many.examples}_per_second"]
+
+
+@pytest.mark.parametrize(("dirty", "shown"), [(True, "+dirty"), (False, ""), (None, "+unknown")])
+def test_a_tag_says_whether_the_commit_is_all(dirty, shown):
+    git = dataclasses.replace(GIT, dirty=dirty)
+    made = dataclasses.replace(planned(), provenance=dataclasses.replace(planned().provenance, git=git))
+    assert {"key": "harness:commit", "value": f"{git.commit}{shown}"} in request.tags(made)

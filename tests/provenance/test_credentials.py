@@ -63,6 +63,11 @@ def test_a_variable_whose_name_speaks_of_a_secret_is_one_and_never_reaches_a_wor
     assert name not in credentials.without_secrets({name: VALUE})
 
 
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"])
+def test_no_variable_of_aws_reaches_a_worker(name):
+    assert credentials.without_secrets({name: "x", "HOME": "/"}) == {"HOME": "/"}
+
+
 @pytest.mark.parametrize(
     "name",
     ["PWD", "OLDPWD", "PATH", "HTTP_PROXY", "SSH_AUTH_SOCK", "XAUTHORITY", "DOCKER_HOST", "COMPASS", "BYPASS", "HOME"],
@@ -144,6 +149,7 @@ def test_an_odd_file_of_credentials_is_passed_over(home, monkeypatch, odd):
         ("https://example.org/a/b.git", "https://example.org/a/b.git"),
         ("https://me:SECRET@example.org/a.git", "https://example.org/a.git"),
         ("https://SECRET@example.org/a.git", "https://example.org/a.git"),
+        ("https://SECRET@example.org/a@b.git", "https://example.org/a@b.git"),
         ("https://me:SEC/RET@example.org/a.git", "https://example.org/a.git"),
         ("https://me:SEC#RET@example.org/a.git", "https://example.org/a.git"),
         ("https://me:SEC?RET@example.org/a.git", "https://example.org/a.git"),

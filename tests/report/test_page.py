@@ -1,7 +1,6 @@
 import http.client
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from harness.report import table as tables
 from harness.report.rows import row_of
 from harness.runs import stored
 from harness.sharing import run_archive
-from tests.support.lacking import lacking
 from tests.support.planted import planted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -338,19 +336,6 @@ def many(tmp_path_factory):
     rewrite(left[0], reason=NASTY, status="failed")
     verdict(left[1], "20260301T000000Z", "identical")
     return written(folder)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        lacking("no chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=found, args=["--no-sandbox"])  # CI's user is root
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Plans and records of schema 1 are read and written back: of two files of version c41321c, which lie here."""
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def test_a_plan_is_written_back_as_the_worker_of_its_time_reads_it(run: RunFolde
     for path in (staged.plan, staged.code / "plan.json"):
         assert path.read_bytes() == run.plan.read_bytes()
     assert staged.planned() == run.planned()
+
+
+@pytest.mark.parametrize(("dirty", "written"), [(True, True), (False, False), (None, True)])
+def test_a_state_that_is_unknown_is_written_back_as_a_changed_one(
+    run: RunFolder, dirty: bool | None, written: bool
+) -> None:
+    planned = run.planned()
+    assert planned.provenance.git is not None
+    git = dataclasses.replace(planned.provenance.git, dirty=dirty)
+    provenance = dataclasses.replace(planned.provenance, git=git)
+    raw = schema1.downgrade_plan(dataclasses.replace(planned, provenance=provenance))
+    assert raw["provenance"]["git"]["dirty"] is written
 
 
 def test_a_record_is_written_in_todays_schema(run: RunFolder) -> None:

@@ -328,3 +328,9 @@ def test_cfg_prints_the_composed_settings_and_ends():
     done = show(ROOT, "--cfg", "job", "program=cifar10", "resnet_size=8")
     assert done.returncode == 0
     assert "resnet_size: 8\n" in done.stdout and "  pin: data.dvc\n" in done.stdout and "hydra:" not in done.stdout
+
+
+@pytest.mark.parametrize("codes", [[1, 3, 0], []])
+def test_a_sweep_ends_with_the_worst_exit_code(codes):
+    line = command_line.parse(TRAIN, ["-m", "seed=0,1"])
+    assert compose.run(line, lambda settings: 9, lambda jobs: codes, lambda request: [9]) == max(codes, default=0)

@@ -101,6 +101,25 @@ def test_a_link_in_an_archive_is_refused(run, tmp_path):
         each.read("log.txt")
 
 
+def test_two_files_of_one_name_are_refused(run, tmp_path):
+    path = archive(tmp_path / "twice.zip", plan_of_run(run))
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("plan.json", b"{}")
+    with pytest.raises(NotReady, match="two files of one name"):
+        opened(path, tmp_path)
+
+
+def test_what_small_files_unpack_to_is_added_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "TOTAL", 250_000)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("a", "b", "c"):
+            file.writestr(name, bytes(100_000))
+    with unpack.opened(tmp_path / "many.zip") as many:
+        assert [len(many.read(name)) for name in ("a", "b")] == [100_000, 100_000]
+        with pytest.raises(ValueError, match="c is too large"):
+            many.read("c")
+
+
 def test_every_damaged_archive_is_said_in_a_line(run, tmp_path):
     whole = archive(tmp_path / "whole.zip", {**plan_of_run(run), "log.txt": b"words " * 500}).read_bytes()
     path = tmp_path / "damaged.zip"

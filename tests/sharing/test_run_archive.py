@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
-from harness.contract import serial
+from harness.contract import atomic, serial
 from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
@@ -152,6 +153,55 @@ def test_a_plan_alone_gets_the_record_of_its_experiment(run, tmp_path):
     alone.write_text(serial.dumps(dataclasses.replace(run.plan, run_id="20260909T000000Z-x")))
     (tmp_path / "scratch").mkdir()
     assert find.find(tmp_path / "runs", str(alone), tmp_path / "scratch").record == run.record
+
+
+def test_a_run_with_a_secret_of_the_environment_is_not_exported(run, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "planted+token/value")
+    run.folder.log.write_text("it said planted+token/value, and went on\n")
+    files = packed(run)[1]
+    assert files["log.txt"] == b"it said [secret], and went on\n"
+    (run.folder.path / "predictions.csv").write_text("image,text\n1,planted+token/value\n")
+    with pytest.raises(NotReady, match=r"predictions\.csv of .* holds a secret of your environment"):
+        packed(run)
+
+
+def test_an_archive_holds_the_pin_of_the_data_and_the_lock_of_its_own_host_alone(run):
+    files = packed(run)[1]
+    data = run.plan.experiment.dataset
+    assert yaml.safe_load(files["data.dvc"]) == {
+        "outs": [{"md5": data.hash, "size": 10, "nfiles": 1, "hash": "md5", "path": "data"}]
+    }
+    assert "requirements.lock" not in files
+    lock = atomic.sha256(ROOT / "requirements.lock")
+    provenance = dataclasses.replace(run.plan.provenance, environment_lock=lock)
+    here = dataclasses.replace(run, plan=dataclasses.replace(run.plan, provenance=provenance))
+    assert packed(here)[1]["requirements.lock"] == (ROOT / "requirements.lock").read_bytes()
+
+
+@pytest.mark.parametrize(("status", "word"), [("completed", "Completed"), ("failed", "Failed"), ("pruned", "Failed")])
+def test_its_description_says_how_the_run_ended(run, status, word):
+    record = dataclasses.replace(run.record, status=status, reason=None if status == "completed" else "no memory")
+    action = described(packed(dataclasses.replace(run, record=record))[1])["#run"]
+    assert action["actionStatus"] == f"http://schema.org/{word}ActionStatus"
+    assert action.get("error") == record.reason
+
+
+def test_an_altered_file_in_an_archive_is_named(run, tmp_path):
+    files = packed(run)[1]
+    files["metrics.csv"] += b"9,9,0.1,00ff\n"
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(NotReady, match=r"metrics\.csv is not the file that ro-crate-metadata\.json describes"):
+        find.find(tmp_path, str(tmp_path / "run.zip"), tmp_path / "scratch")
+
+
+def test_an_archive_has_no_time_of_its_own(run):
+    content, files = packed(run)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert list(files) == sorted(files)
 
 
 def test_an_archive_of_schema_1_is_read_and_exported_again(tmp_path):

@@ -5,7 +5,7 @@ import re
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -143,6 +143,19 @@ def test_another_search_of_the_same_name_is_refused(tmp_path, sweep):
     sweep(Formula(tmp_path), *SEARCH, "sweep=s", "hydra.sweeper.n_trials=2")
     with pytest.raises(SettingError, match="another space"):
         sweep(Formula(tmp_path), "hydra/sweeper=optuna", "momentum=interval(0.1,0.2)", "sweep=s")
+
+
+def test_a_search_of_other_code_or_data_is_another_one(tmp_path, sweep, monkeypatch):
+    words = (*SEARCH, "hydra.sweeper.n_trials=1", "sweep=s")
+    sweep(Formula(tmp_path), *words)
+    changed = replace(Formula(tmp_path).common, code="e" * 64)
+    with monkeypatch.context() as other:
+        other.setattr(Formula, "common", changed)
+        with pytest.raises(SettingError, match="sweep=s was begun with another space, sampler, version of Optuna"):
+            sweep(Formula(tmp_path), *words)
+    monkeypatch.setattr(study, "version", lambda name: "99.0")
+    with pytest.raises(SettingError, match="version of Optuna"):
+        sweep(Formula(tmp_path), *words)
 
 
 def test_without_m_a_recipe_that_sweeps_is_no_run():

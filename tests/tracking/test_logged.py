@@ -60,3 +60,18 @@ def test_a_failed_run_is_logged_without_results(tmp_path):
     kept = Kept()
     logged.log_record(kept, run)
     assert kept.of("log_others")[0] == {"status": "failed", "reason": "why"} and kept.of("add_tag") == ["failed"]
+
+
+def test_tags_say_what_makes_a_run_no_plain_one():
+    data = dataclasses.replace(PLAN.experiment.dataset, sample=True)
+    git = dataclasses.replace(PLAN.provenance.git, dirty=False)
+    provenance = dataclasses.replace(PLAN.provenance, git=git, sweep="mine", replays="20260101T000000Z-1")
+    experiment = dataclasses.replace(PLAN.experiment, dataset=data)
+    tags = logged.tags(dataclasses.replace(PLAN, experiment=experiment, provenance=provenance))
+    assert tags[4:] == ["sample-data", "sweep:mine", "replay-of:20260101T000000Z-1"]
+
+
+def test_an_epoch_is_logged_at_its_step():
+    kept = Kept()
+    logged.log_epoch(kept, {"epoch": 2.0, "step": 20.0, "train_loss": 1.5})
+    assert kept.calls == [("log_metrics", ({"train_loss": 1.5},), {"step": 20, "epoch": 2})]

@@ -1,5 +1,6 @@
 """What tells two model files apart: their weights, whenever and by whatever name they were written."""
 
+import itertools
 import json
 import struct
 import zipfile
@@ -101,3 +102,26 @@ def test_a_safetensors_file_that_is_cut_off_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(RunFailed, match="a is cut off"):
         model_files.digests(path)
+
+
+def test_a_name_alone_makes_other_weights(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(4.0), "b": np.ones(4)}
+    one = model_files.digests(safetensors(tmp_path / "one.safetensors", arrays))
+    for number, names in enumerate((("a", "c"), ("b", "a"))):
+        renamed = dict(zip(names, arrays.values(), strict=True))
+        assert model_files.digests(safetensors(tmp_path / f"{number}.safetensors", renamed))[0] != one[0]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_damaged_file_has_digests_or_one_error(tmp_path: Path, cut: bool) -> None:
+    for path in (
+        safetensors(tmp_path / "model.safetensors", {"a": np.ones(2), "b": np.ones(3)}),
+        zipped(tmp_path / "model.pt", {"x": bytes(50), "y": b"2"}),
+    ):
+        whole = path.read_bytes()
+        for place, byte in itertools.product(range(0, len(whole), 9 if cut else 1), (0,) if cut else (1, 12)):
+            path.write_bytes(whole[:place] + (b"" if cut else bytes([byte]) + whole[place + 1 :]))
+            try:
+                model_files.digests(path)
+            except RunFailed as error:
+                assert "\n" not in str(error) and path.name in str(error)

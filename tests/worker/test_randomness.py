@@ -106,3 +106,10 @@ def test_keras_layers_and_tensorflows_generator_too() -> None:
     one, two, three = at(1), at(2), at(3)
     assert len({*map(tuple, (one, two, three))}) == 3
     assert at(2)[:2] == two[:2] and at(1)[:2] == one[:2]
+
+
+def test_streams_of_another_seed_purpose_or_index_are_unrelated() -> None:
+    keys = [randomness.key(*each) for each in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 0), (0, "a", 1), (0, "a", 0, 1))]
+    assert len(set(keys)) == len(keys) and all(0 <= key < 2**128 for key in keys)
+    draws = [randomness.stream(0, "order", epoch).permutation(50).tolist() for epoch in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]

@@ -6,8 +6,10 @@ Files that carry time stamps differ without their weights differing, so what is 
 
 import hashlib
 import json
+import lzma
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,11 @@ PIECE = 2**20  # bytes read at a time
 # Members that hold no weights: the time and the numbers of objects in Keras's files, a digest of the rest in PyTorch's.
 BESIDE = {".keras": ("metadata.json", "config.json"), ".pt": ("serialization_id",), ".pth": ("serialization_id",)}
 HEADER = 2**26  # bytes of a safetensors header at most
+# What a damaged file makes its readers raise; RuntimeError: encrypted, or packed in an unknown way.
+DAMAGED = (
+    *(OSError, ValueError, LookupError, TypeError, OverflowError, EOFError, RuntimeError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def digests(path: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -33,7 +40,7 @@ def digests(path: Path) -> tuple[str, tuple[tuple[str, str], ...]]:
             tensors = list(_zip(path))
         else:
             tensors = [(path.name, _digest(path))]
-    except (OSError, ValueError, LookupError, TypeError, OverflowError, struct.error, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise RunFailed(f"the model {path.name} cannot be read: {error}") from error
     total = hashlib.sha256()
     for name, digest in sorted(tensors):

@@ -25,9 +25,10 @@ def test_a_cap_becomes_time_at_the_price_of_all_instances():
 
 
 def test_without_a_cap_sagemakers_own_limit_holds():
-    assert prices.budget(None, None, 1) == prices.Budget(None, None, prices.LONGEST)
+    five_days = 432_000  # "Maximum allowed run time" of a training job, unless AWS raises an account's quota
+    assert prices.budget(None, None, 1) == prices.Budget(None, None, five_days)
     assert prices.budget(None, None, 1).most is None
-    assert prices.budget(0.001, 1000.0, 1).max_seconds == prices.LONGEST
+    assert prices.budget(0.001, 1000.0, 1).max_seconds == five_days
 
 
 def test_a_cap_without_a_price_is_refused():
@@ -40,4 +41,5 @@ def test_a_cap_below_the_shortest_useful_run_is_refused_and_the_least_one_is_tak
     with pytest.raises(SettingError, match=r"buys .* minutes.*legal: at least") as caught:
         prices.budget(2.0, 0.05, instances)
     least = float(caught.value.legal.rpartition(" ")[2])
-    assert prices.budget(2.0, least + 0.01, instances).max_seconds >= prices.SHORTEST
+    assert prices.budget(2.0, least + 0.01, instances).max_seconds >= 600
+    assert least == pytest.approx(2.0 * instances / 6, abs=0.01)  # of ten minutes

@@ -1,8 +1,10 @@
+import base64
 import contextlib
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -227,6 +229,40 @@ def test_mistakes_are_one_line(session, key, kind, line):
 
 
 def test_the_recipe_names_the_image_here_and_there():
-    assert engine.image_name(ROOT).endswith(f":{engine.recipe(ROOT)}")
-    assert images.own_name("1" * 12, "us-east-1", engine.recipe(ROOT), True).endswith(f":{engine.recipe(ROOT)}-gpu")
-    assert json.dumps(engine.recipe(ROOT)).strip('"').isalnum()
+    recipe = engine.recipe(ROOT)
+    assert re.fullmatch("[0-9a-f]{12}", recipe)
+    assert engine.image_name(ROOT) == f"harness-train:{recipe}"
+    own = images.own_name("1" * 12, "us-east-1", recipe, True)
+    assert own == f"111111111111.dkr.ecr.us-east-1.amazonaws.com/harness:{recipe}-gpu"
+    assert images.own_name("1" * 12, "cn-north-1", recipe, False).endswith(f".amazonaws.com.cn/harness:{recipe}-cpu")
+
+
+class Registry:
+    """A client of ECR in which the repository is, and that gives a password."""
+
+    class exceptions:
+        class RepositoryAlreadyExistsException(Exception):
+            pass
+
+    def create_repository(self, **asked):
+        raise self.exceptions.RepositoryAlreadyExistsException
+
+    def get_authorization_token(self):
+        token = base64.b64encode(f"AWS:{PASSWORD}".encode()).decode()
+        return {"authorizationData": [{"authorizationToken": token}]}
+
+
+@pytest.mark.parametrize("pushed", ["sha256:" + "1" * 64, "sha256:" + "2" * 64])
+def test_another_digest_in_the_registry_than_was_pushed_is_refused(monkeypatch, pushed):
+    there = images.Image("uri", "sha256:" + "1" * 64, "name")
+    monkeypatch.setattr(push, "number", lambda session: "1" * 12)
+    monkeypatch.setattr(push, "client", lambda session, service: Registry())
+    monkeypatch.setattr(images, "find", lambda session, name: None)
+    monkeypatch.setattr(images, "resolve", lambda session, name, own: there)
+    monkeypatch.setattr(push, "push", lambda local, name, user, password, say: pushed if password == PASSWORD else "")
+    session = boto3.Session(region_name="us-east-1")
+    if pushed == there.digest:
+        assert push.to_ecr(session, "abc", "cpu", lambda: "local:1", say) == there
+    else:
+        with pytest.raises(NotReady, match=f"is {there.digest} in ECR, but {pushed} was pushed"):
+            push.to_ecr(session, "abc", "cpu", lambda: "local:1", say)

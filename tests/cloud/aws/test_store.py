@@ -1,9 +1,11 @@
 import io
 import tarfile
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from harness.cloud.aws.store import unpack
+from harness.cloud.aws.store import Store, unpack
 from harness.contract.errors import RunFailed
 
 TYPES = {kind: getattr(tarfile, f"{kind}TYPE") for kind in ("DIR", "SYM", "LNK", "CHR", "FIFO")}
@@ -62,3 +64,45 @@ def test_one_flipped_byte_is_found(tmp_path):
     path.write_bytes(content)
     with pytest.raises(RunFailed):
         unpack(path, tmp_path / "to")
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """A place in a bucket of moto's, in this process."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="mine")
+        yield Store(client, "mine", "prefix")
+
+
+def keys(store):
+    found = store.client.list_objects_v2(Bucket="mine")
+    return [each["Key"] for each in found.get("Contents", ())]
+
+
+def test_a_folder_is_complete_when_its_marker_says_so(store):
+    lines = []
+    files = {"a": b"one", "b/c": b"two"}
+    store.put_folder("code/x", files, lines.append)
+    assert keys(store) == ["prefix/code/x.json", "prefix/code/x/a", "prefix/code/x/b/c"] and lines
+    sent = len(lines)
+    store.put_folder("code/x", files, lines.append)
+    assert len(lines) == sent
+    store.client.delete_object(Bucket="mine", Key="prefix/code/x.json")
+    store.put_folder("code/x", files, lines.append)  # another program was ended before it had written that
+    assert keys(store)[0] == "prefix/code/x.json"
+    store.client.put_object(Bucket="mine", Key="prefix/code/x/a", Body=b"torn")
+    store.put_folder("code/x", files, lines.append)
+    assert store.client.get_object(Bucket="mine", Key="prefix/code/x/a")["Body"].read() == b"one"
+
+
+def test_a_name_that_leads_elsewhere_is_not_fetched(store, tmp_path):
+    for name in ("a", "b/c", "../../up", "/abs", "x\\y"):
+        store.client.put_object(Bucket="mine", Key=f"prefix/runs/1/{name}", Body=b"x")
+    found = store.get_folder("runs/1", tmp_path / "in" / "it")
+    assert [path.relative_to(tmp_path / "in" / "it").as_posix() for path in found] == ["a", "b/c"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "c", "in", "it"]

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from harness.contract import identity
 from harness.contract.errors import DataError, SettingError
@@ -177,6 +180,30 @@ def test_the_split_depends_on_the_seed_alone_and_keeps_the_order(folder: Path) -
     assert split(0, 6) == (train, held) != split(1, 6)
     assert set(held) < set(split(0, 9)[1])  # more of the same order
     assert held == [2, 3, 4, 7, 8, 18]  # a change here changes every recorded run's validation set
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_after_the_split_each_image_still_has_its_own_label(folder: Path, seed: int) -> None:
+    whole, data = load(folder, validation_images=0), load(folder, seed=seed)
+    labels = {image.tobytes(): label for image, label in zip(whole.train_images, whole.train_labels, strict=True)}
+    assert len(labels) == 23 and len(set(labels.values())) > 2
+    for images, own in ((data.train_images, data.train_labels), (data.validation_images, data.validation_labels)):
+        assert [labels[image.tobytes()] for image in images] == own.tolist()
+
+
+@hypothesis_settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(1, 300), st.integers(0, 300), st.integers(0, 2**32 - 1))
+def test_a_split_holds_out_as_many_as_it_says_and_more_of_the_same_for_more(total: int, count: int, seed: int) -> None:
+    count = min(count, total)
+    held, more = (dataset._held_out(total, each, seed) for each in (count, min(count + 5, total)))
+    assert (held.sum(), len(held)) == (count, total)
+    assert not (held & ~more).any() and (held == dataset._held_out(total, count, seed)).all()
+
+
+def test_a_batch_may_be_all_images_and_no_more(folder: Path) -> None:
+    dataset.check(folder, num_data_batches=5, validation_images=6, batch_size=17)
+    with pytest.raises(SettingError, match="batch_size=18 is more than the 17 training images"):
+        dataset.check(folder, num_data_batches=5, validation_images=6, batch_size=18)
 
 
 def test_a_split_that_leaves_nothing_to_train_on_names_the_largest_legal_one(folder: Path) -> None:

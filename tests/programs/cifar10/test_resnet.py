@@ -65,6 +65,8 @@ def test_initial_weights_are_he_normal_and_follow_from_the_seed_alone() -> None:
     assert abs(drawn[0][kernel].mean()) < 0.001
     assert all(np.array_equal(drawn[0][path], drawn[1][path]) for path in drawn[0])
     assert not np.array_equal(drawn[0][kernel], drawn[2][kernel])
+    alike = [drawn[0][f"stage1_block1_conv{number}/kernel"] for number in (1, 2)]  # of one shape
+    assert not np.array_equal(*alike)
 
 
 def test_the_fast_pass_infers_what_the_keras_model_infers(model: keras.Model) -> None:

@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from programs.cifar10.schedule import learning_rates
 
@@ -31,6 +34,30 @@ def test_cosine_is_half_way_down_half_way_through() -> None:
 
 def test_constant_stays() -> None:
     assert set(learning_rates("constant", 0.1, 50, 0)) == {0.1}
+
+
+def test_he_et_als_places_are_counted_from_the_start_with_a_warm_up_too() -> None:
+    rates = learning_rates("step", 0.1, 640, 40)
+    assert [rates[at] for at in (39, 40, 319, 320, 479, 480, 639)] == pytest.approx(
+        [0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    )
+
+
+@hypothesis_settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(("constant", "linear", "cosine", "step")),
+    st.floats(1e-6, 10),
+    st.integers(1, 500),
+    st.integers(0, 600),
+)
+def test_a_rate_climbs_to_its_peak_and_never_again(name: str, peak: float, steps: int, warmup: int) -> None:
+    rates = learning_rates(name, peak, steps, warmup)
+    top = min(max(warmup - 1, 0), steps - 1)
+    assert len(rates) == steps and all(0 < rate <= peak for rate in rates)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    if warmup <= steps:
+        assert max(rates) == pytest.approx(peak)
 
 
 @pytest.mark.parametrize("name", ["constant", "linear", "cosine", "step"])

@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from tests.support import small_data  # sets TensorFlow's environment: before keras
 
@@ -66,6 +69,18 @@ def test_muon_turns_kernels_by_its_rate_along_orthogonal_matrices_and_leaves_the
         wanted = kernel * (out**0.5 / np.linalg.norm(kernel)) - turn * (left * scales) @ right
         np.testing.assert_allclose(after[name].reshape(-1, out), wanted, atol=2e-5, err_msg=name)
     assert turned == 7
+    ours.advance()
+    path = "stage2_block1_conv2/kernel"
+    velocity, gradient = (
+        ours.arrays()[f"momentum/{path}"],
+        ours.arrays()[f"momentum/{path}"] - 0.9 * after[f"momentum/{path}"],
+    )
+    out = velocity.shape[-1]
+    kernel = after[f"weights/{path}"].reshape(-1, out)
+    matrix = (gradient + 0.9 * velocity).reshape(1, -1, out)  # Nesterov's look ahead: in the first step the same
+    direction = optimizer.orthogonal(tf.constant(matrix)).numpy()[0]
+    wanted = kernel * (out**0.5 / np.linalg.norm(kernel)) - ours.rates[1] / 0.05 * 0.02 * direction
+    np.testing.assert_allclose(ours.arrays()[f"weights/{path}"].reshape(-1, out), wanted, atol=2e-5)
 
 
 def test_steps_along_orthogonal_matrices_have_singular_values_near_one() -> None:
@@ -106,6 +121,32 @@ def test_each_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
     assert not np.array_equal(first, second)
     assert not np.array_equal(first, other)
     np.testing.assert_array_equal(first, inputs.order(1, 0, 300))
+
+
+def test_every_step_is_fed_by_its_own_order_crops_and_flips() -> None:
+    config, data = small_data.training(), small_data.dataset()
+    fed = inputs.Inputs(config, data, 1)
+    batches = {}
+    for epoch, number in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        fed.begin(epoch)
+        at = 6 * epoch + number  # 200 images are six batches of 32
+        images, labels = fed.batch(tf.constant(at, tf.int64), 32)
+        rows = inputs.order(config.seed, epoch, 200)[32 * number : 32 * number + 32]
+        np.testing.assert_array_equal(labels, data.train_labels[rows])
+        drawn = augment.draw(config.seed, tf.constant(at, tf.int64), 32, config.crop)
+        expected = augment.crop_and_flip(fed.normalised(data.train_images[rows]), *drawn, config.crop)
+        np.testing.assert_array_equal(images, expected)
+        batches[at] = images.numpy().tobytes()
+    assert len(set(batches.values())) == 4
+
+
+@hypothesis_settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 1000), st.integers(2, 400))
+def test_an_order_is_a_permutation_that_follows_from_seed_and_epoch(seed: int, epoch: int, count: int) -> None:
+    order = inputs.order(seed, epoch, count)
+    assert sorted(order) == list(range(count)) and (order == inputs.order(seed, epoch, count)).all()
+    if count > 20:
+        assert (order != inputs.order(seed, epoch + 1, count)).any()
 
 
 def test_pixel_statistics_are_numpys_and_never_divide_by_nothing() -> None:

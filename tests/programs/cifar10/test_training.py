@@ -243,3 +243,14 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
 
 def test_a_training_set_of_one_batch_is_trained(tmp_path: Path) -> None:
     assert run(begin(32, epochs=1), tmp_path).epochs[-1]["step"] == 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "tensorfloat32"])
+def test_kernels_are_the_precise_and_deterministic_ones(precision: str) -> None:
+    from tensorflow.python.framework import config
+
+    config.disable_op_determinism()
+    begin(precision=precision)
+    assert config.is_op_determinism_enabled()
+    assert config.tensor_float_32_execution_enabled() is (precision == "tensorfloat32")
+    config.enable_tensor_float_32_execution(False)

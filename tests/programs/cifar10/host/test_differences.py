@@ -1,6 +1,10 @@
 """How two versions of a data set of images differ."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
+from scipy import stats
 
 from programs.cifar10.host import differences
 
@@ -34,3 +38,18 @@ def test_chance_is_no_shift_and_a_shift_is_one():
     thinned = labels[(labels != 3) | (np.arange(2000) % 4 == 0)]
     told = differences.classes(labels, thinned, tuple("abcdefghij"))
     assert told[0].startswith("class counts: d 200 -> ") and told[1].endswith("a shift")
+
+
+def test_images_that_are_alike_by_more_than_half_are_not_one_image():
+    old = pictures(60)
+    blended = ((old.astype(int) + np.roll(old, 1, axis=0)) // 2).astype(np.uint8)  # correlates with each by 0.7
+    assert len(differences.match(old, blended).old) == 0
+
+
+@pytest.mark.parametrize(
+    ("least", "words"), [(0.0005, "p = 0.008: no more than chance"), (5e-5, "p = 0.0008: a shift")]
+)
+def test_of_sixteen_tests_the_least_p_counts_sixteen_times(monkeypatch, least, words):
+    found = iter([least] + [0.5] * 15)
+    monkeypatch.setattr(stats, "ks_2samp", lambda *_, **__: SimpleNamespace(statistic=0.1, pvalue=next(found)))
+    assert differences.pixels(pictures(40), pictures(40, seed=5))[-1].endswith(words)
