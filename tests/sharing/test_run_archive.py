@@ -161,7 +161,7 @@ def test_a_run_with_a_secret_of_the_environment_is_not_exported(run, monkeypatch
     files = packed(run)[1]
     assert files["log.txt"] == b"it said [secret], and went on\n"
     (run.folder.path / "predictions.csv").write_text("image,text\n1,planted+token/value\n")
-    with pytest.raises(NotReady, match=r"predictions\.csv of .* holds a secret of your environment"):
+    with pytest.raises(NotReady, match=r"predictions\.csv of .* holds a secret \(value of your environment"):
         packed(run)
 
 

@@ -12,7 +12,7 @@ from tools.mutants import KILLED, SURVIVED, UNJUDGED, Mutant
 
 MUTANTS = mutants.read()
 CODE = "def double(x):\n    return 2 * x\n\n\ndef half(x):\n    return x / 2\n"
-TEST = "from src.numbers import double\n\n\ndef test_two():\n    assert double(1) == 2\n\n\ndef test_odd():\n    assert False\n"
+TEST = "from src.numbers import double\n\ndef test_two():\n    assert double(1) == 2\n\ndef test_odd():\n    assert 0\n"
 
 
 def test_each_applies_exactly_once_and_is_judged_by_tests_that_are_there() -> None:
