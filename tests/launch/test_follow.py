@@ -139,6 +139,24 @@ def test_noise_in_the_output_is_passed_on_as_lines(host):
     assert "no end" in noise
 
 
+def test_a_line_without_an_end_is_not_held_at_once(tmp_path):
+    class Endless:
+        grace, outlives = 1.0, False
+
+        def start(self, run, dataset):
+            command = ["head", "-c", str(5 * 2**19), "/dev/zero"]
+            self.child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            return self.child
+
+        def finish(self):
+            self.child.stdout.close()
+            return runner.Ended(0, None, tmp_path, tmp_path)
+
+    lengths = []
+    follow.follow(Endless(), None, tmp_path, lambda line: lengths.append(len(line)))
+    assert lengths == [2**20, 2**20, 2**19]
+
+
 def test_a_killed_host_leaves_no_worker_that_speaks(host):
     started = host("talk").until("ready")
     worker = int(started.process.stdout.readline())

@@ -1,12 +1,12 @@
 """The proofs that are kept: .cache/proofs, one file for each (code, program, lock, fingerprint, number of workers)."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contract import atomic
 from harness.contract.plan import Promise, Scalar
-from harness.contract.serial import dumps, from_json
+from harness.contract.serial import LARGEST, dumps, from_json, parse
+from harness.runs import reading
 
 FOLDER = Path(".cache", "proofs")  # below the project
 SHORT = 12  # characters of each hash in a file's name
@@ -44,7 +44,7 @@ def known(root: Path, program: str, code: str, lock: str, workers: int) -> tuple
     promises: dict[tuple[str, str], Promise] = {}
     for path in sorted((root / FOLDER).glob(f"{program}-*.json")):
         try:
-            proof = from_json(Proof, json.loads(path.read_text()))
+            proof = from_json(Proof, parse(reading.content(path, LARGEST)))
         except (OSError, ValueError):
             continue
         if (proof.program, proof.code, proof.lock, proof.workers) == (program, code, lock, workers):

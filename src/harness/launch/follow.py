@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.contract.errors import HarnessError
@@ -16,6 +17,7 @@ from harness.launch.runner import Ended, Runner, StopEarly
 from harness.launch.signals import SIGNALS, hearing
 from harness.runs.run_folder import RunFolder
 
+LONGEST = 2**20  # characters of a line that are held at once; what is longer comes in pieces
 QUESTION = "Stop the job (s), detach (d: it continues, and costs), or go on watching it (g)? A second Ctrl-C stops. "
 
 
@@ -54,7 +56,7 @@ def follow(
         obey.start()
         try:
             assert child.stdout is not None
-            for line in child.stdout:
+            for line in iter(partial(child.stdout.readline, LONGEST), ""):
                 try:
                     tell(line.rstrip("\n"))
                 except StopEarly as why:

@@ -1,12 +1,15 @@
 """Plots of a run that show images."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.contract.errors import DataError
 from programs.cifar10 import dataset
 
+LARGEST = 2**26  # bytes of predictions.csv
 WORST = (5, 8)  # rows, columns
 
 
@@ -19,8 +22,12 @@ def worst(run: Path, data: Path) -> Iterator[tuple[str, Any]]:
 
     if not (run / "predictions.csv").exists():
         return
-    with (run / "predictions.csv").open(newline="") as file:
-        predictions = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    with (run / "predictions.csv").open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DataError(f"{file.name} has more than {LARGEST} bytes")
+    rows = csv.DictReader(io.StringIO(content.decode()))
+    predictions = [{name: float(value) for name, value in row.items()} for row in rows]
     images, names = dataset.load_test(data)[0], dataset.class_names(data)
     wrong = [row for row in predictions if row["label"] != row["predicted"]]
     wrong.sort(key=lambda row: (-row["loss"], row["image"]))
