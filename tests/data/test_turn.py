@@ -28,3 +28,10 @@ def test_the_wait_has_an_end(tmp_path, monkeypatch):
         pass
     assert time.monotonic() - began < 5
     os.close(lock)
+
+
+def test_a_lock_that_is_a_folder_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(turn, "PATIENCE", 5.0)
+    (tmp_path / turn.LOCK).mkdir()
+    with pytest.raises(NotReady, match="is a folder, where a lock belongs"), turn.taken(tmp_path, print):
+        pass

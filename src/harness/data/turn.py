@@ -40,8 +40,8 @@ def _hold(path: Path, refusal: NotReady, say: Callable[[str], None] | None) -> i
     while True:
         try:
             return locks.hold(path, refusal)
-        except NotReady:
-            if time.monotonic() > end:
+        except NotReady as error:
+            if error is not refusal or time.monotonic() > end:
                 raise
         if say:
             say(f"waiting   for another program that obtains data (it holds {path})")
