@@ -31,7 +31,7 @@ def test_the_wait_has_an_end(tmp_path, monkeypatch):
 
 
 def test_a_lock_that_is_a_folder_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(turn, "PATIENCE", 5.0)
+    monkeypatch.setattr(turn.time, "sleep", lambda seconds: pytest.fail("waited"))
     (tmp_path / turn.LOCK).mkdir()
     with pytest.raises(NotReady, match="is a folder, where a lock belongs"), turn.taken(tmp_path, print):
         pass
