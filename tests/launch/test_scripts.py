@@ -14,7 +14,7 @@ import pytest
 from harness.contract import metrics
 from harness.launch import engine
 from tests.support.lacking import lacking
-from tests.support.projects import broken, make_project, record_of, runs, type_in
+from tests.support.projects import broken, git, make_project, record_of, runs, type_in
 
 SCRIPT = ("program=scripted", "mode.threads=1")
 PROCESS, CONTAINER = "mode.runner=process", "mode.runner=container"
@@ -29,6 +29,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = re.search(r"^packaging==.*\n(?: +--hash.*\n)+", whole, re.MULTILINE)
     assert found
     (folder / OWN).write_text(found[0])
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "a lock of its own")
     return folder
 
 
@@ -50,6 +52,18 @@ def test_stopped_with_its_host_and_resumed_it_ends_with_the_same_weights(project
     assert "resumed after epoch " in done.stdout
     assert (resumed.weights, resumed.provenance.resumed) == (unbroken.weights, run.name)
     assert [row["epoch"] for row in metrics.epochs(newest(project) / "metrics.csv")] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_exported_it_replays_in_another_clone_whatever_its_lock_is_there(project: Path, tmp_path: Path) -> None:
+    assert type_in(project, *SCRIPT, PROCESS).returncode == 0
+    original, archive, clone = record_of(newest(project)), tmp_path / "run.zip", tmp_path / "clone"
+    assert type_in(project, newest(project).name, f"output={archive}", verb="export").returncode == 0
+    subprocess.run(["git", "clone", "--quiet", project, clone], check=True)
+    (clone / OWN).write_text("numpy==0.0.1\n")
+    replayed = type_in(clone, str(archive), verb="replay")
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    assert f"verdict   IDENTICAL to {original.run_id}" in replayed.stdout
+    assert record_of(newest(clone)).experiment.lock == original.experiment.lock
 
 
 def test_a_script_that_is_deaf_is_killed_after_its_own_grace(project: Path) -> None:

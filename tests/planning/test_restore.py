@@ -13,6 +13,7 @@ from harness.runs import run_folder, stored
 from harness.runs.stored import StoredRun
 from tests.support.plans import DESCRIPTION, EXPERIMENT, NOW, PLACEMENT, PROVENANCE
 from tests.support.projects import git
+from tests.support.records import FOREST, completed, plan_of, stage
 
 LISTED = 'HARNESS = ("contract",)\nHOST = "host"\nLOCK = "requirements-train.lock"\n'
 PATCH = b"""--- a/src/programs/mine/__init__.py
@@ -135,3 +136,29 @@ def test_a_folder_of_a_commit_that_leads_elsewhere_is_not_read(root: Path, tmp_p
     commit = command.run(clone, "rev-parse", "HEAD").stdout.strip()
     with pytest.raises(NotReady, match=r"src/harness/__init__\.py is a link"):
         committed.files(clone, commit, "mine", None)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> StoredRun:
+    """A run of a program that is nowhere, with a lock that is nowhere."""
+    planned = plan_of(FOREST, program="of_nobody")
+    return stored.read(stage(tmp_path / "runs", planned, completed(planned, 10.0)))
+
+
+def test_a_run_of_a_program_that_this_checkout_lacks_is_one_line(elsewhere: StoredRun) -> None:
+    with pytest.raises(NotReady) as caught:
+        restore.check_program(elsewhere)
+    assert "this checkout has no src/programs/of_nobody; legal: cifar10 | digits" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_lock_is_refused_but_of_a_program_whose_environments_are_made_by_lock(
+    elsewhere: StoredRun, tmp_path: Path
+) -> None:
+    (tmp_path / bundle.LOCK).write_text("another==1\n")
+    with pytest.raises(NotReady, match="is not this project's"):
+        restore.libraries(tmp_path, elsewhere)
+    own = tmp_path / "src" / "programs" / "of_nobody" / "requirements.lock"
+    own.parent.mkdir(parents=True)
+    own.write_text("another==2\n")
+    restore.libraries(tmp_path, elsewhere)

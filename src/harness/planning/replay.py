@@ -58,6 +58,7 @@ def make(stored: StoredRun, name: str, asked: Asked, settings: Config, say: Say)
     Raises:
         HarnessError: something that the plan names is gone, a setting does not do, or its code is not to run here.
     """
+    restore.check_program(stored)
     now, runs, planned, here = datetime.now(UTC), ROOT / settings.runs_folder, stored.plan, asked.here
     files, original_files, state = _code(stored, here, settings, say)
     foreign = None if "code=here" in here else trust.foreign(ROOT, runs, stored, files, say)

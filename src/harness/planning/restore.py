@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.contract import atomic, bundle
+from harness.contract import atomic, bundle, program
 from harness.contract.errors import NotReady
 from harness.contract.plan import Git, RunPlan
 from harness.launch import engine
@@ -14,6 +14,18 @@ from harness.runs import reading
 from harness.runs.stored import StoredRun
 
 ADDRESS = re.compile(r"(https://|ssh://|git@)[\w.@:/~+%-]+", re.ASCII)  # of a repository
+
+
+def check_program(stored: StoredRun) -> None:
+    """Refuse where this checkout has no such program.
+
+    Raises:
+        NotReady: as it says.
+    """
+    name, git = stored.plan.experiment.program, stored.plan.provenance.git
+    if name not in (known := program.names()):
+        what = f"{stored.run_id} cannot be replayed: this checkout has no src/programs/{name}"
+        raise NotReady(what, legal=" | ".join(known), command=_fetch(git) if git else "")
 
 
 def code(root: Path, stored: StoredRun, say: Callable[[str], None]) -> dict[str, bytes]:
@@ -65,12 +77,14 @@ def _agrees(files: Mapping[str, bytes], planned: RunPlan) -> bool:
 def libraries(root: Path, stored: StoredRun) -> None:
     """Refuse where the environment here was made from another lock than the plan's.
 
+    A program with a lock of its own runs in an environment of whatever lock its run had.
+
     Raises:
         NotReady: as it says.
     """
     planned = stored.plan
     here = atomic.sha256(bundle.lock(root, planned.experiment.program))
-    if here != planned.experiment.lock:
+    if here != planned.experiment.lock and engine.own_lock(root, planned.experiment.program) is None:
         git = planned.provenance.git
         what = f"its lock {planned.experiment.lock[:12]} is not this project's {here[:12]}"
         seen = f"last seen in commit {git.commit[:12]}" if git else "last seen in no commit"
@@ -87,14 +101,14 @@ def image(root: Path, stored: StoredRun) -> tuple[str, str]:
     Raises:
         NotReady: the engine does not have it, or there is none.
     """
-    placement, program = stored.plan.placement, stored.plan.experiment.program
+    placement, own = stored.plan.placement, stored.plan.experiment.program
     if (why := engine.missing()) is not None:
         raise NotReady(f"{stored.run_id} cannot be replayed in a container: {why}", legal="mode.runner=process")
-    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root, program)
+    name = placement.image if placement.image and placement.cloud is None else engine.image_name(root, own)
     known = engine.image_id(name)
     if known is not None:
         return name, known
-    same = name == engine.image_name(root, program)
+    same = name == engine.image_name(root, own)
     seen = f"; last seen by {stored.run_id} as {placement.image_id}" if placement.image else ""
     raise NotReady(
         f"{stored.run_id} cannot be replayed in a container: the image {name} is gone{seen}",
