@@ -13,6 +13,7 @@ import pytest
 
 from harness.contract import metrics
 from harness.launch import engine
+from tests.support import programs
 from tests.support.lacking import lacking
 from tests.support.projects import broken, git, make_project, record_of, runs, type_in
 
@@ -59,6 +60,7 @@ def test_exported_it_replays_in_another_clone_whatever_its_lock_is_there(project
     original, archive, clone = record_of(newest(project)), tmp_path / "run.zip", tmp_path / "clone"
     assert type_in(project, newest(project).name, f"output={archive}", verb="export").returncode == 0
     subprocess.run(["git", "clone", "--quiet", project, clone], check=True)
+    shutil.copytree(project / programs.POINTS, clone / programs.POINTS)
     (clone / OWN).write_text("numpy==0.0.1\n")
     replayed = type_in(clone, str(archive), verb="replay")
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
