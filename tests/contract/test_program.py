@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import program
+from harness.contract import admission, program
 from harness.contract.command import Command
 from harness.contract.errors import SettingError
 from harness.contract.job import Group, Workers
@@ -54,9 +54,81 @@ def test_a_module_without_a_program_is_refused(elsewhere: Path) -> None:
 
 
 def test_a_bug_in_a_program_keeps_its_traceback(elsewhere: Path) -> None:
-    write(elsewhere, "broken_one", "import no_such_module_anywhere\n")
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+    write(elsewhere, "broken_one", "import harness.no_such_module\n")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         program.load("broken_one")
+    write(elsewhere, "other_one", "1 / 0\n")
+    with pytest.raises(ZeroDivisionError):
+        program.load("other_one")
+    assert not any(isinstance(finder, admission._Finder) for finder in sys.meta_path)
+
+
+@pytest.mark.parametrize("library", ["optuna_dashboard_that_nobody_has", "heavy_one"])
+@pytest.mark.parametrize("way", ["import {library}.part as part", "from programs.mine.model import weights"])
+def test_a_library_in_a_programs_init_is_refused_before_it_loads(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, library: str, way: str
+) -> None:
+    installed = tmp_path_factory.mktemp("site")
+    (installed / "heavy_one").mkdir()
+    (installed / "heavy_one" / "__init__.py").write_text("raise AssertionError('it was loaded')\n")
+    monkeypatch.syspath_prepend(installed)
+    write(elsewhere, "mine", way.format(library=library) + "\n")
+    (elsewhere / "mine" / "model.py").write_text(f"from {library} import weights\n")
+    for name in [name for name in sys.modules if name.startswith("programs.mine")]:
+        del sys.modules[name]
+    with pytest.raises(SettingError) as caught:
+        program.load("mine")
+    assert str(caught.value).startswith(f"src/programs/mine/__init__.py imports {library}, which may take seconds")
+    assert f"legal: import {library} in the function" in str(caught.value)
+
+
+WHOLE = """
+from dataclasses import dataclass
+from typing import Annotated
+from harness.contract.command import Command
+from harness.contract.metrics import Metric
+from harness.contract.program import Program
+from harness.contract.rules import in_range
+from harness.contract.source import Source
+
+@dataclass(frozen=True)
+class Settings:
+    rate: Annotated[float, in_range(0)]
+    seed: Annotated[int, in_range(0)]
+
+PROGRAM = Program(Settings, (Metric("loss", "lower"),), Command(("true",)), Source, model="model.bin")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "rate: Annotated[float, in_range(0)]",
+            "rate: float",
+            "the setting rate has no rule; legal: rate: Annotated[float, ",
+        ),
+        ("in_range(0)]\n    seed", "'any']\n    seed", "the setting rate has no rule"),
+        ("    seed: Annotated[int, in_range(0)]\n", "", "there is no setting seed; legal: seed: Annotated[int, "),
+        ("@dataclass(frozen=True)\n", "", "settings is no frozen dataclass"),
+        ('(Metric("loss", "lower"),)', "()", "PROGRAM.metrics: expected 1 to 100 of them"),
+        ('"loss"', '"the loss"', "PROGRAM.metrics[0].name: expected letters, numbers and _"),
+        ('"lower"', '"low"', "PROGRAM.metrics[0].better: expected higher | lower"),
+        ("model.bin", "../model.bin", "PROGRAM.model: expected a name without /"),
+    ],
+)
+def test_what_is_missing_in_a_program_is_one_line(elsewhere: Path, old: str, new: str, said: str) -> None:
+    name = f"mine_{abs(hash((old, new)))}"
+    assert old in WHOLE
+    write(elsewhere, name, WHOLE.replace(old, new))
+    with pytest.raises(SettingError) as caught:
+        program.load(name)
+    assert str(caught.value).startswith(f"src/programs/{name}/__init__.py: {said}")
+
+
+def test_what_is_whole_is_loaded(elsewhere: Path) -> None:
+    write(elsewhere, "whole", WHOLE)
+    assert program.load("whole").model == "model.bin"
 
 
 def test_importing_any_program_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -161,12 +161,14 @@ def test_several_workers_find_each_other(tmp_path: Path) -> None:
     assert (found["SM_MASTER_ADDR"], found["SM_MASTER_PORT"]) == ("127.0.0.1", "7")
 
 
+MAY_WRITE = "what it may write are SM_MODEL_DIR and the like"
 BAD = {
     "write no number": "train_error is nan: it is infinite or not a number",
     "leave no model": "train.py ended without leaving SM_MODEL_DIR/model.json; it left nothing",
     "exit with 3": "train.py ended with 3: no such layer: dense_7",
     "keep the score to itself": "train.py never reported test_error=NUMBER; it reported train_loss, train_error",
-    "write into the data": "train.py wrote into the data: cache.txt; what it may write are SM_MODEL_DIR and the like",
+    "write beside its folder": f"train.py wrote into the code: harness/cache.txt; {MAY_WRITE}",
+    "write into the data": f"train.py wrote into the data: cache.txt; {MAY_WRITE}",
 }
 
 

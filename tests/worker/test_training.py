@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,14 @@ import numpy as np
 import pytest
 
 from harness.contract import atomic, metrics, plan, record, serial
+from harness.contract.errors import RunFailed
 from harness.contract.job_folder import JobFolder
-from harness.worker import checkpoint
+from harness.contract.steps import Outcome
+from harness.worker import checkpoint, training
+from harness.worker.loop import Trained
 from tests.support import clocks, tiny
 from tests.support.plans import PLACEMENT
+from tests.support.programs import planned
 
 SPLITS = ("train", "validation", "test")
 EVERY_STEP = dataclasses.replace(PLACEMENT, checkpoint_seconds=0.0)
@@ -332,6 +337,25 @@ def test_memory_that_does_not_suffice_is_called_that(tmp_path: Path) -> None:
 def test_weights_that_leave_the_numbers_end_the_training(source: Path, tmp_path: Path) -> None:
     printed = refused(tiny.stage(tmp_path, source, rate=1e308), "after epoch 1: it is infinite or not a", trained=True)
     assert "train_loss is " in printed
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({}, "the training never reported test_error; it reported train_loss"),
+        ({"test_loss": 1.0}, "the training never reported test_error; it reported train_loss, test_loss"),
+        ({"test_error": math.nan}, "test_error is nan: it is infinite or not a number"),
+        ({"test_error": 1.0, "test_loss": math.inf}, "test_loss is inf: it is infinite or not a number"),
+    ],
+)
+def test_a_result_without_the_metric_that_decides_or_with_no_number_is_none(
+    tmp_path: Path, numbers: dict[str, float], reason: str
+) -> None:
+    outcome = Outcome(numbers, 1, {}, lambda path: path.touch())
+    trained = Trained(outcome, [{"epoch": 1, "train_loss": 0.5}], [])
+    with pytest.raises(RunFailed, match=rf"^{reason}$"):
+        training._save(JobFolder(tmp_path), planned("tiny"), trained)
+    assert not list(tmp_path.iterdir())
 
 
 def of_two(folder: JobFolder, own: str) -> JobFolder:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from harness.contract import admission
 from harness.contract.command import Command
 from harness.contract.errors import SettingError
 from harness.contract.job import Group, Job, Workers
@@ -124,15 +125,17 @@ def load(name: str) -> Program[Any]:
     """The program of that name.
 
     Raises:
-        SettingError: there is none, or it defines no PROGRAM.
+        SettingError: there is none, it defines no PROGRAM, or one that cannot be used.
     """
     known = names()
     if name not in known:
         raise SettingError(f"program={name} does not exist", legal=" | ".join(known), command=f"ls {_folder()}")
-    module = importlib.import_module(f"programs.{name}")
+    with admission.light(name):
+        module = importlib.import_module(f"programs.{name}")
     program = getattr(module, "PROGRAM", None)
     if not isinstance(program, Program):
-        raise SettingError(f"src/programs/{name}/__init__.py defines no PROGRAM", legal="PROGRAM = Program(...)")
+        raise SettingError(f"{admission.path(name)} defines no PROGRAM", legal="PROGRAM = Program(...)")
+    admission.check(name, program.settings, program.metrics, program.examples, program.model)
     return program
 
 

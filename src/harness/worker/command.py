@@ -66,7 +66,8 @@ class Script:
         environment = script_mode.variables(self.folder, config, self.workers, threads, gpus)
         words = [sys.executable if word == "python" else word for word in self.command.words]
         began = time.perf_counter()
-        with untouched.checked(self.home, self.folder.dataset, self.name), untouched.read_only(self.home):
+        watched = self.folder.code, self.home, self.folder.dataset
+        with untouched.checked(*watched, self.name), untouched.read_only(self.home):
             code = self._run([*words, *script_mode.flags(config)], environment)
         seconds = time.perf_counter() - began
         if self.ended:

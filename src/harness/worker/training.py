@@ -1,7 +1,9 @@
 """One training, from the verified job folder to its outputs."""
 
+import math
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -135,19 +137,32 @@ def _table(epochs: list[dict[str, Any]]) -> str:
 def _save(folder: JobFolder, planned: plan.RunPlan, trained: Trained) -> dict[str, Any]:
     """Write the outputs; the fields of the record that they are."""
     outcome, model = trained.outcome, folder.models / planned.description.model
+    last = {name: value for name, value in trained.epochs[-1].items() if name.startswith(SPLITS)}
+    reported = {**last, **outcome.metrics}
+    _check_reported(reported, f"test_{planned.description.objective.name}")
     atomic.write(folder.metrics, _table(trained.epochs))
     outcome.save(model)
     outputs = [model, folder.metrics]
     if outcome.columns:
         atomic.write(folder.predictions, metrics.table(outcome.columns, outcome.rows))
         outputs.append(folder.predictions)
-    last = {name: value for name, value in trained.epochs[-1].items() if name.startswith(SPLITS)}
     return {
         "weights": checkpoint.digest(outcome.weights),
         "tensors": checkpoint.tensor_digests(outcome.weights),
         "worker_weights": tuple(trained.worker_weights),
         "artifacts": {path.name: atomic.sha256(path) for path in outputs},
-        "results": record.Results(
-            {**last, **outcome.metrics}, outcome.examples, tuple(outcome.classes), tuple(outcome.confusion)
-        ),
+        "results": record.Results(reported, outcome.examples, tuple(outcome.classes), tuple(outcome.confusion)),
     }
+
+
+def _check_reported(reported: Mapping[str, float], objective: str) -> None:
+    """Refuse numbers that are none, and a training without the metric that decides.
+
+    Raises:
+        RunFailed: names the number.
+    """
+    if objective not in reported:
+        raise RunFailed(f"the training never reported {objective}; it reported {', '.join(reported) or 'no metric'}")
+    for name, value in reported.items():
+        if not math.isfinite(value):
+            raise RunFailed(f"{name} is {value}: it is infinite or not a number")

@@ -1,4 +1,4 @@
-"""What a script must leave as it is: its own folder, and the data."""
+"""What a script must leave as it is: its own folder, the code beside it, and the data."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,13 +9,15 @@ from harness.contract.errors import RunFailed
 
 
 @contextlib.contextmanager
-def checked(home: Path, data: Path, script: str) -> Iterator[None]:
-    """Fail where the script's own folder, or the data, is another one afterwards; also for root, who may write it.
+def checked(code: Path, home: Path, data: Path, script: str) -> Iterator[None]:
+    """Fail where the script's own folder `home`, the rest of `code` or the data is another one afterwards.
+
+    Root may write what is read-only; a process may write anywhere: of what lies elsewhere nothing is known.
 
     Raises:
         RunFailed: names the first file that differs.
     """
-    folders = {"its own folder": (home, _contents), "the data": (data, _times)}
+    folders = {"its own folder": (home, _contents), "the code": (code, _contents), "the data": (data, _times)}
     before = {name: look(folder) for name, (folder, look) in folders.items()}
     yield
     for name, (folder, look) in folders.items():

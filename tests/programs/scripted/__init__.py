@@ -13,6 +13,7 @@ BEHAVIOURS = (
     "train",
     "write no number",
     "write into its folder",
+    "write beside its folder",
     "write into the data",
     "leave no model",
     "exit with 3",

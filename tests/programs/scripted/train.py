@@ -57,6 +57,8 @@ def misbehave(does):
         time.sleep(20)
     if does == "write into its folder":
         Path("cache.txt").write_text("mine")
+    if does == "write beside its folder":
+        Path("../../harness/cache.txt").write_text("mine")
     if does == "write into the data":
         (Path(os.environ["SM_CHANNEL_TRAINING"]) / "cache.txt").write_text("mine")
     if does == "exit with 3":
