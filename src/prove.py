@@ -18,7 +18,7 @@ from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Own, Verb
 
-SEED = Rule("a number", str.isdigit, lambda _: 1)
+NUMBER = Rule("a number", str.isdigit, lambda _: 1)
 VERB = Verb(
     name="prove",
     about=__doc__,
@@ -26,13 +26,12 @@ VERB = Verb(
         ("", "the program that is the default"),
         ("program=digits", "another one"),
         ("mode.runner=container", "in containers"),
-        ("mode.instance_count=2", "what two workers promise, too"),
+        ("workers=2", "what two workers promise, too"),
         ("kill=1", "killed at another step"),
     ),
     own=(
-        Own(
-            "kill", "SEED", "chooses the step at which a training is killed", Rule("a number", str.isdigit, lambda _: 1)
-        ),
+        Own("kill", "SEED", "chooses the step at which a training is killed", NUMBER),
+        Own("workers", "N", "how many workers train, as mode.instance_count", NUMBER),
     ),
     settings=("program", "scale", "training", "mode", "data"),
     exits={0: "all that the program offers is proven", 1: "a promise is broken, or a training failed"},
@@ -67,7 +66,9 @@ def _short(line: CommandLine) -> CommandLine:
     (program,) = conf.chosen("program", line.overrides)
     scale = PROOF if conf.scale(program, PROOF) else "quick"
     fixed = () if "scale" in typed else (f"scale={scale}",)
-    return dataclasses.replace(line, overrides=(*fixed, *line.overrides))
+    workers = line.own["workers"]
+    asked = (f"mode.instance_count={workers}",) if workers else ()
+    return dataclasses.replace(line, overrides=(*fixed, *line.overrides, *asked))
 
 
 if __name__ == "__main__":

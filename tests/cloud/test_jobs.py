@@ -284,6 +284,7 @@ def test_spot_is_chosen_where_the_program_is_proven_to_resume_and_else_only_wher
     unknown = type_in(project, *words, **aws.environment())
     assert unknown.returncode == 0, unknown.stderr
     assert on_demand in unknown.stdout and "resume    unknown (python src/prove.py program=tiny)" in unknown.stdout
+    assert "loses all that it has cost, up to 10.00 USD; no spot instances" in unknown.stdout
     typed = type_in(project, *AWAY, "dry_run=true", **aws.environment())
     assert spot in typed.stdout and "spot was asked for: each reclaimed instance may begin anew" in typed.stdout
     assert type_in(project, *TINY, "mode.runner=process", verb="prove").returncode == 0

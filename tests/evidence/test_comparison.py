@@ -5,11 +5,13 @@ import shutil
 
 import pytest
 
+from harness.contract.plan import Promise
 from harness.evidence import comparison
 from harness.evidence.band import Band
+from harness.report import rows
 from harness.runs import stored
 from tests.support.plans import DATASET, DESCRIPTION
-from tests.support.records import BIGRAMS, FOREST, completed, leave, plan_of, stage
+from tests.support.records import BIGRAMS, ENVIRONMENT, FOREST, completed, leave, plan_of, stage
 
 BAND = Band(0.02, "a test")
 
@@ -78,3 +80,19 @@ def test_programs_and_their_metrics_stand_side_by_side(tmp_path):
     rows = {row.name: row.values for _, rows in comparison.sections(runs) for row in rows}
     assert rows["program"] == ("mine", "mine") and rows["framework"] == ("some framework 2.21.0",) * 2
     assert rows["test_error"] == ("10", "unknown") and rows["test_perplexity"] == ("unknown", "80")
+
+
+def test_what_is_proven_of_each_stands_beside_it_on_the_fingerprint_that_it_had(tmp_path):
+    planned = plan_of(FOREST)
+    known = tuple(Promise("resume", status, mark * 64, "") for status, mark in (("proven", "8"), ("broken", "9")))
+    planned = dataclasses.replace(planned, provenance=dataclasses.replace(planned.provenance, promises=known))
+    found = []
+    for number, mark in enumerate("897"):
+        own = dataclasses.replace(planned, run_id=f"{planned.run_id}{number}")
+        ended = dataclasses.replace(completed(own, 10.0), environment={**ENVIRONMENT, "fingerprint": mark * 64})
+        found.append(stored.read(stage(tmp_path, own, ended)))
+    found.append(stored.read(stage(tmp_path / "planned", planned, None)))
+    told = {row.name: row.values for _, section in comparison.sections(found) for row in section}
+    assert told["resume proven"] == ("proven", "broken", "unknown", "broken")
+    assert told["replay proven"] == ("unknown",) * 4
+    assert [rows.row_of(run).cells["resume proven"] for run in found] == ["proven", "broken", "unknown", "broken"]

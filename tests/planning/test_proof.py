@@ -57,7 +57,7 @@ def test_unseeded_dropout_is_found_by_the_second_run(project: Path) -> None:
 
 
 def test_an_order_that_depends_on_the_number_of_workers_is_found_by_two_of_them(project: Path) -> None:
-    code, promises = proven(project, "broken_order", "mode.instance_count=2")
+    code, promises = proven(project, "broken_order", "workers=2")
     assert code == 1
     assert promises["replay"].startswith("proven on ") and promises["resume"].startswith("proven on ")
     assert "weights differs after step 1" in promises["workers"]

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from harness.contract import record
+from harness.contract.plan import Promise
 from harness.tracking import logged
 from tests.support.plans import DESCRIPTION, PLAN
 from tests.support.records import BIGRAMS, FOREST, RESULTS, completed, plan_of, stage
@@ -52,6 +53,16 @@ def test_metrics_are_logged_by_name_and_a_confusion_matrix_where_there_is_one(tm
     assert kept.of("log_confusion_matrix")[0]["matrix"] == [[30, 20], [30, 20]]
     assert kept.of("log_confusion_matrix")[0]["labels"] == ["cat", "dog"]
     assert {"test_accuracy": 0.5, "test_loss": 1.6} in kept.of("log_metrics")
+
+
+def test_what_was_proven_of_the_program_is_logged(tmp_path):
+    planned = plan_of(FOREST)
+    proven = tuple(Promise(name, status, "8" * 64, "") for name, status in (("replay", "proven"), ("resume", "broken")))
+    planned = dataclasses.replace(planned, provenance=dataclasses.replace(planned.provenance, promises=proven))
+    kept = Kept()
+    logged.log_plan(kept, stage(tmp_path, planned, None))
+    (others,) = [each for each in kept.of("log_others") if "program" in each]
+    assert (others["promise/replay/88888888"], others["promise/resume/88888888"]) == ("proven", "broken")
 
 
 def test_a_failed_run_is_logged_without_results(tmp_path):

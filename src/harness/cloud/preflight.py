@@ -2,23 +2,22 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from harness.cloud import cost, trial
+from harness.cloud import cost, spot, trial
 from harness.cloud.aws import account, images, instances, prices
 from harness.cloud.aws.store import Store
 from harness.cloud.children import sender
 from harness.cloud.runner import Burst
-from harness.contract import bundle, plan
+from harness.contract import plan
 from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
 from harness.contract.plan import Placement, RunPlan
 from harness.data.obtain import Obtained
-from harness.evidence import promises, proven
 from harness.launch import engine, request
 from harness.provenance import repository
 from harness.provenance.repository import GitState
-from harness.settings.command_line import command_name, typed_settings
+from harness.settings.command_line import command_name
 from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config
 from harness.tracking import inside
@@ -99,7 +98,8 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
         SettingError, NotReady: what is not ready.
     """
     assert isinstance(settings.mode, Cloud)
-    mode = reclaimable(settings, settings.mode, say)
+    resume = spot.resume(settings, settings.mode)
+    mode = resume.mode
 
     def required(asked: Callable[[], T], otherwise: T) -> T:
         if not settings.dry_run:
@@ -143,6 +143,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
     unknown = prices.Budget(None, mode.max_usd, prices.LONGEST)
     budget = required(lambda: prices.budget(price, mode.max_usd, mode.instance_count), unknown)
     say(f"cost      {cost.in_words(budget, mode)}")
+    say(f"resume    {resume.in_words(budget)}")
 
     asked = plan.Cloud(
         region=found.region,
@@ -171,22 +172,6 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
     )
     store = Store(found.client("s3") if found.session is not None else None, found.bucket, mode.prefix)
     return SageMakerTarget(placement, settings, say, found.session, store, image, found.role, budget)
-
-
-def reclaimable(settings: Config, mode: Cloud, say: Callable[[str], None]) -> Cloud:
-    """The mode with spot instances only where the program has been proven to resume, or where they were asked for."""
-    files = bundle.collect(ROOT, settings.program)
-    hashes = bundle.code_hash(files), bundle.lock_hash(files)
-    known = promises.status(proven.known(ROOT, settings.program, *hashes, mode.instance_count), promises.RESUME, None)
-    if known == promises.PROVEN:
-        say("resume    proven, on this machine at least")
-        return mode
-    asked, risk = "mode.spot" in typed_settings(), "what a job that ends early has cost is lost"
-    chosen = (
-        "spot was asked for: each reclaimed instance may begin anew" if asked and mode.spot else "no spot instances"
-    )
-    say(f"resume    {known} (python src/prove.py program={settings.program}): {risk}; {chosen}")
-    return mode if asked else replace(mode, spot=False)
 
 
 def check_code(state: GitState, allow_dirty: bool) -> None:
