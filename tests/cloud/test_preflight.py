@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.cloud import cost, preflight, trial
+from harness.cloud import cost, preflight, spot, trial
 from harness.cloud.aws.images import Image
 from harness.cloud.aws.prices import Budget
 from harness.contract import plan, program, record, serial
@@ -92,7 +92,7 @@ def test_the_sample_is_not_trained_on_at_a_price(target: preflight.SageMakerTarg
 
 
 @pytest.mark.parametrize(
-    ("status", "word", "spot"),
+    ("status", "word", "wanted"),
     [
         ("proven", None, True),
         ("broken", None, False),
@@ -102,16 +102,19 @@ def test_the_sample_is_not_trained_on_at_a_price(target: preflight.SageMakerTarg
     ],
 )
 def test_spot_is_for_programs_that_resume_unless_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, status: str | None, word: str | None, spot: bool
+    monkeypatch: pytest.MonkeyPatch, status: str | None, word: str | None, wanted: bool
 ) -> None:
     known = (Promise("resume", status, "1" * 64, ""),) if status else ()
-    monkeypatch.setattr(preflight.proven, "known", lambda *_: known)
+    monkeypatch.setattr(spot.proven, "known", lambda *_: known)
     settings = composed("mode=cloud", *([word] if word else ["mode.spot=true"]))
     monkeypatch.setattr(sys, "argv", ["src/train.py", "mode=cloud", *filter(None, [word])])
     assert isinstance(settings.mode, Cloud)
-    lines: list[str] = []
-    assert preflight.reclaimable(settings, settings.mode, lines.append).spot is spot
-    assert lines[0].startswith(f"resume    {status or 'unknown'}")
+    found = spot.resume(settings, settings.mode)
+    assert found.mode.spot is wanted
+    words = found.in_words(Budget(2.0, 10.0, 18000))
+    assert words.startswith(status or "unknown")
+    assert ("up to 10.00 USD" in words) is (status != "proven")
+    assert "USD" not in found.in_words(Budget(None, None, 18000))
 
 
 def leave(runs: Path, minutes: int, planned: plan.RunPlan, status: str = "completed") -> None:
