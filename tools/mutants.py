@@ -22,11 +22,11 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tools" / "mutants.toml"
@@ -34,7 +34,11 @@ WANTED = 95.0  # percent
 SECONDS = 180.0  # that the tests of one mutant may take: many times what they need
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 KILLED, SURVIVED, LATE, UNJUDGED = "killed", "SURVIVED", "killed by time", "NOT JUDGED"
+A = TypeVar("A")
+B = TypeVar("B")
 VENVS = (".venv", "tests/.venv")  # what git ignores, and tests need
+# Of pytest's plugins the one that pyproject.toml has settings for: to import all of them takes longer than most tests.
+PYTEST = ("-m", "pytest", "-q", "-p", "pytest_timeout", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,14 @@ class Copy:
 
     def test(self, tests: Iterable[str], *options: str) -> tuple[int | None, str]:
         """Pytest's exit code, None where it took too long, and what it said."""
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={self.scratch}"]
+        command = [sys.executable, *PYTEST, f"--basetemp={self.scratch}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        # what a test needs and lacks is a failure, not a reason to pass
+        environment |= {"CI": "true", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         child = subprocess.Popen(
             [*command, *options, *tests],
             cwd=self.root,
-            env={**environment, "CI": "true"},  # what a test needs and lacks is a failure, not a reason to pass
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -142,7 +148,7 @@ class Copy:
             child.stdout.close()
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
-            self._end()
+            self.end()
             child.wait()
             shutil.rmtree(self.scratch, ignore_errors=True)
         return child.returncode, said
@@ -153,7 +159,7 @@ class Copy:
         self._time += 2
         os.utime(path, (self._time, self._time))
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Kill what a broken test left running: its folders are about to go."""
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
@@ -171,9 +177,23 @@ def copies(count: int) -> Iterator["queue.SimpleQueue[Copy]"]:
     """So many copies of the project, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
         free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-        for number in range(count):
-            free.put(Copy(ROOT, Path(folder).resolve() / str(number)))
-        yield free
+        every = [Copy(ROOT, Path(folder).resolve() / str(number)) for number in range(count)]
+        for copy in every:
+            free.put(copy)
+        try:
+            yield free
+        finally:
+            for copy in every:  # where this program is ended, tests still run
+                copy.end()
+
+
+def side_by_side(jobs: int, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """What comes of the items, so many at a time; where this program is ended, none of those that wait is begun."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        return list(pool.map(work, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def failing(free: "queue.SimpleQueue[Copy]", jobs: int, mutants: Sequence[Mutant]) -> dict[str, str]:
@@ -189,9 +209,8 @@ def failing(free: "queue.SimpleQueue[Copy]", jobs: int, mutants: Sequence[Mutant
         failed = FAILED.findall(said) or ([said.strip().rpartition("\n")[2]] if code else [])
         return {test: each for test in some for each in failed if each.startswith(test) or "::" not in each}
 
-    with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(run, filter(None, (tests[at::jobs] for at in range(jobs))))
-        return {test: line for some in found for test, line in some.items()}
+    found = side_by_side(jobs, run, [part for at in range(jobs) if (part := tests[at::jobs])])
+    return {test: line for some in found for test, line in some.items()}
 
 
 def judge_all(mutants: Sequence[Mutant], jobs: int, check: bool) -> list[Outcome]:
@@ -213,8 +232,7 @@ def judge_all(mutants: Sequence[Mutant], jobs: int, check: bool) -> list[Outcome
             print(outcome, flush=True)
             return outcome
 
-        with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(run, mutants))
+        return side_by_side(jobs, run, mutants)
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:

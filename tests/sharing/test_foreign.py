@@ -115,6 +115,8 @@ def test_what_small_files_unpack_to_is_added_up(tmp_path, monkeypatch):
         for name in ("a", "b", "c"):
             file.writestr(name, bytes(100_000))
     with unpack.opened(tmp_path / "many.zip") as many:
+        with pytest.raises(ValueError, match="a is too large"):
+            many.read("a", largest=99_999)
         assert [len(many.read(name)) for name in ("a", "b")] == [100_000, 100_000]
         with pytest.raises(ValueError, match="c is too large"):
             many.read("c")
