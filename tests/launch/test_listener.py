@@ -91,7 +91,7 @@ def test_what_a_program_prints_of_secrets_is_cut_out_of_log_and_terminal(
 
 
 def test_an_epoch_that_a_resumed_worker_says_again_is_handed_on_once(listener, heard):
-    for line in ("worker 1", EPOCH, EPOCH.replace("=1 ", "=2 ", 1), EPOCH, EPOCH.replace("=1 ", "=3 ", 1)):
+    for line in ("worker 1", EPOCH, EPOCH, EPOCH.replace("=1 ", "=2 ", 1), EPOCH, EPOCH.replace("=1 ", "=3 ", 1)):
         listener(line)
     listener.close()
     assert [values["epoch"] for values in heard] == [1, 2, 3]
