@@ -12,6 +12,7 @@ import pytest
 
 from harness.contract import bundle, plan, serial
 from programs.cifar10.host import published
+from tests.support.lacking import lacking
 from tests.support.projects import PLANTED, SMALL, TINY, make_project, record_of, runs, type_in
 
 pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
@@ -184,8 +185,9 @@ def test_outside_a_repository_a_run_is_recorded_as_of_unknown_origin(project, tm
     assert record_of(runs(copy)[-1]).provenance.git is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk_is_a_failed_run_that_says_so(project, tmp_path):
+    if os.geteuid():
+        lacking("only root can mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)], check=True)

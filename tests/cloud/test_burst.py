@@ -119,7 +119,7 @@ def test_the_job_is_spot_with_checkpoints_tags_metrics_and_the_image_by_digest(w
     assert image.endswith(f"@{plan['placement']['image_id']}")
     assert plan["placement"]["image"].endswith(f"{RECIPE}-cpu")
     assert {tag["Key"]: tag["Value"] for tag in job.tags}["harness:run"] == run.name
-    assert run.name.replace("Z", "Z") in asked["TrainingJobName"]
+    assert run.name in asked["TrainingJobName"]
     assert {each["Name"] for each in asked["AlgorithmSpecification"]["MetricDefinitions"]} >= {"validation_accuracy"}
     # ten dollars at the price of an hour
     assert asked["StoppingCondition"]["MaxRuntimeInSeconds"] == int(10 / aws.price * 3600)

@@ -124,6 +124,8 @@ def test_a_worker_in_a_container_gets_code_data_and_checkpoints_and_its_outputs_
 
 def test_no_secret_of_the_host_reaches_the_container_or_a_file(hosts):
     host = hosts["good"]
+    if not host.process.stdout.closed:  # no test before this one has heard it to its end
+        host.end()
     environment = host.environment()
     assert not environment.keys() & SECRETS.keys()
     assert not [name for name in environment if name.startswith("AWS_")]
