@@ -13,7 +13,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from tests.fakes.sagemaker.server import Aws, Fault
+from tests.fakes.sagemaker.server import MANIFEST, OCI, Aws, Fault
 
 pytestmark = pytest.mark.cloud
 
@@ -456,14 +456,14 @@ def test_an_hour_of_training_has_a_price_among_others(still, monkeypatch):
         found = still.client("pricing").get_products(ServiceCode="AmazonSageMaker", Filters=wanted)
         products = [json.loads(each) for each in found["PriceList"]]
         return {
-            each["product"]["attributes"]["component"]: float(dimension["pricePerUnit"]["USD"])
+            each["product"]["attributes"]["platoinstancetype"]: float(dimension["pricePerUnit"]["USD"])
             for each in products
             for term in each["terms"]["OnDemand"].values()
             for dimension in term["priceDimensions"].values()
         }
 
-    assert prices(instanceName="ml.g5.xlarge", regionCode="eu-west-1")["Training"] == 1.41
-    assert len(prices(instanceName="ml.g5.xlarge", regionCode="eu-west-1")) == 3
+    found = prices(instanceName="ml.g5.xlarge", regionCode="eu-west-1")
+    assert (found["Training"], found["SpotTraining"], len(found)) == (1.41, 1.5792, 4)
     assert not prices(instanceName="g5.xlarge", regionCode="eu-west-1")
     monkeypatch.setattr(still, "price", None)
     assert not prices(instanceName="ml.g5.xlarge", regionCode="eu-west-1")
@@ -595,3 +595,111 @@ def test_jobs_run_in_containers_that_find_each_other_by_name_and_hear_of_an_inte
     for command in (["ps", "--all"], ["network", "ls"]):
         left = subprocess.run(["docker", *command], capture_output=True, text=True, check=True).stdout
         assert f"harness-aws-{os.getpid()}-" not in left
+
+
+# What AWS counts, refuses and delays.
+
+
+def test_a_quota_is_of_instances_in_use_and_a_warm_pool_has_its_own(aws):
+    aws.quota = 2
+    sleeping = {"ResourceConfig": compute(1)}
+    for name in ("one", "two"):
+        aws.send(UNTIL_STOPPED.format("exit 0"), TrainingJobName=name, **sleeping)
+    words = r"'ml.g5.xlarge for training job usage' is 2 Instances, with current utilization of 2 Instances and a "
+    with pytest.raises(ClientError, match=f"ResourceLimitExceeded.*{words}request delta of 1 Instances"):
+        aws.send("true", TrainingJobName="three", **sleeping)
+    aws.send("true", TrainingJobName="spot", spot=True, **sleeping)  # another quota
+    aws.sagemaker.stop_training_job(TrainingJobName="one")
+    aws.wait("one", "Stopped")
+    aws.send("true", TrainingJobName="three", **sleeping)
+    aws.quota = 5
+    with pytest.raises(ClientError, match="warm pool usage' is 0 Instances"):
+        warm = compute(1) | {"KeepAlivePeriodInSeconds": 60}
+        aws.send("true", TrainingJobName="warm", ResourceConfig=warm)
+
+
+def test_each_nth_request_is_throttled_in_its_protocols_words(still, monkeypatch):
+    monkeypatch.setattr(still, "throttled", {"sagemaker": 2, "s3": 2, "sts": 2})
+    once = {"attempts": 1}
+    asked = {
+        "ThrottlingException": still.client("sagemaker", **once).list_training_jobs,
+        "Throttling": still.client("sts", **once).get_caller_identity,
+        "SlowDown": still.client("s3", **once).list_buckets,
+    }
+    for code, ask in asked.items():
+        ask()
+        with pytest.raises(ClientError) as caught:
+            ask()
+        assert caught.value.response["Error"]["Code"] == code
+
+
+def test_a_logs_end_is_the_same_token_twice_and_an_empty_page_is_none(aws):
+    aws.send("echo one; echo two")
+    aws.wait("job", "Completed")
+    logs, group = aws.client("logs"), "/aws/sagemaker/TrainingJobs"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    where = {"logGroupName": group, "logStreamName": stream["logStreamName"], "startFromHead": True}
+    pages, token = [], {}
+    while True:
+        page = logs.get_log_events(**where, **token)
+        pages.append([each["message"] for each in page["events"]])
+        if token.get("nextToken") == page["nextForwardToken"]:
+            break
+        token = {"nextToken": page["nextForwardToken"]}
+    assert pages[0] == [] and sum(pages, []) == ["one", "two"]
+
+
+def test_lines_come_to_cloudwatch_late(aws):
+    aws.empty_pages, aws.log_delay = False, 1.5
+    aws.send("echo late")
+    aws.wait("job", "Completed")
+    logs, group = aws.client("logs"), "/aws/sagemaker/TrainingJobs"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    where = {"logGroupName": group, "logStreamName": stream["logStreamName"], "startFromHead": True}
+    first = logs.get_log_events(**where)
+    assert not first["events"]
+    time.sleep(1.6)
+    after = logs.get_log_events(**where, nextToken=first["nextForwardToken"])
+    assert [each["message"] for each in after["events"]] == ["late"]
+
+
+def test_a_code_of_multi_factor_authentication_is_good_once(still):
+    sts = still.client("sts", attempts=1)
+    asked = {"RoleArn": still.role, "RoleSessionName": "me", "SerialNumber": "arn:aws:iam::123456789012:mfa/me"}
+    assert sts.assume_role(**asked, TokenCode=still.mfa_code)["Credentials"]["AccessKeyId"]
+    for code in (still.mfa_code, "000000"):
+        with pytest.raises(ClientError, match="invalid MFA one time pass code"):
+            sts.assume_role(**asked, TokenCode=code)
+
+
+def test_credentials_may_expire_at_any_time(still, monkeypatch):
+    logs = still.client("logs", attempts=1)
+    logs.describe_log_groups()
+    monkeypatch.setattr(still, "expired", {"testing"})
+    with pytest.raises(ClientError, match="ExpiredTokenException"):
+        logs.describe_log_groups()
+
+
+def test_an_images_manifest_is_dockers_or_ocis(still):
+    still.put_image("oci", kind=OCI)
+    found = still.client("ecr").batch_get_image(
+        repositoryName="harness", imageIds=[{"imageTag": "test"}, {"imageTag": "oci"}]
+    )
+    kinds = {each["imageId"]["imageTag"]: each["imageManifestMediaType"] for each in found["images"]}
+    assert kinds == {"test": MANIFEST, "oci": OCI}
+
+
+def test_what_is_to_be_ignored_is_no_checkpoint_and_marks_say_what_is_uploaded(aws):
+    script = "cd /opt/ml/checkpoints; touch a b.part.sagemaker-ignore; sleep 1.5; ls; echo >b; sleep 1.5"
+    aws.send(script, **aws.checkpoints())
+    aws.wait("job", "Completed")
+    assert sorted(aws.objects("states/")) == ["states/a", "states/b"]
+    assert "a.sagemaker-uploaded" in aws.log("job")
+
+
+def test_a_checkpoint_that_vanishes_while_it_is_uploaded_fails_the_job(aws):
+    aws.upload_seconds = 1.0
+    marked = "[ -e a.sagemaker-uploading ]"
+    aws.send(f"cd /opt/ml/checkpoints; touch a; until {marked}; do sleep 0.1; done; rm a; sleep 5", **aws.checkpoints())
+    told = aws.wait("job", "Failed")
+    assert told["FailureReason"].startswith("InternalServerError: We encountered a limitation while uploading")

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ SUMMARY = (
     "TrainingJobStatus",
     "SecondaryStatus",
 )
+CODES = {"us-east-1": "USE1", "us-east-2": "USE2", "us-west-2": "USW2", "eu-west-1": "EU", "eu-central-1": "EUC1"}
 TYPES = {"structure": dict, "map": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int}
 
 
@@ -42,6 +44,7 @@ class Answers:
     def __init__(self, aws: Any) -> None:
         self._aws = aws
         self._creating = threading.Lock()
+        self._pages = itertools.count()
         self.by_target: dict[str, Callable[[Document, str], Document]] = {
             "SageMaker.CreateTrainingJob": self._create,
             "SageMaker.DescribeTrainingJob": lambda asked, _: self._job(asked).describe(),
@@ -52,6 +55,9 @@ class Answers:
             "AWSPriceListService.GetProducts": self._products,
             "ServiceQuotasV20190624.ListServiceQuotas": self._quotas,
             "ServiceQuotasV20190624.ListAWSDefaultServiceQuotas": self._quotas,
+            "ServiceQuotasV20190624.GetServiceQuota": self._one_quota,
+            "ServiceQuotasV20190624.GetAWSDefaultServiceQuota": self._one_quota,
+            "Logs_20140328.GetLogEvents": self._log_events,
         }
 
     def _create(self, asked: Document, region: str) -> Document:
@@ -67,6 +73,7 @@ class Answers:
                     "Training job names must be unique within an AWS account and region, and a training job with this"
                 )
                 raise Refused("ResourceInUse", f"{text} name already exists ({jobs[name].arn})")
+            self._check_quota(asked["ResourceConfig"], bool(asked.get("EnableManagedSpotTraining")))
             job = jobs[name] = Job(self._aws, asked, region)
         job.thread.start()
         return {"TrainingJobArn": job.arn}
@@ -91,11 +98,24 @@ class Answers:
         self._check_image(asked["AlgorithmSpecification"].get("TrainingImage", ""), region)
         for channel in asked.get("InputDataConfig", ()):
             self._check_input(channel["DataSource"]["S3DataSource"]["S3Uri"], asked["RoleArn"], region)
-        quota, count = self._aws.quota, compute["InstanceCount"]
-        if quota is not None and count > quota:
-            limit = f"'{quota_name(compute['InstanceType'], spot)}' is {quota:.0f} Instances"
-            asking = f"with current utilization of 0 Instances and a request delta of {count} Instances."
-            raise Refused("ResourceLimitExceeded", f"The account-level service limit {limit}, {asking}")
+
+    def _check_quota(self, compute: Document, spot: bool) -> None:
+        """Count what runs, as SageMaker does: the quota is of instances in use, not of those in one request."""
+        kind, count = compute["InstanceType"], compute["InstanceCount"]
+        limits = [(quota_name(kind, spot), self._aws.quota, self._in_use(kind, spot))]
+        if compute.get("KeepAlivePeriodInSeconds"):
+            limits.append((warm_quota_name(kind), self._aws.warm_quota, 0))
+        for name, quota, used in limits:
+            if quota is not None and used + count > quota:
+                limit = f"'{name}' is {quota:.0f} Instances"
+                asking = f"with current utilization of {used} Instances and a request delta of {count} Instances."
+                wayout = "Please use AWS Service Quotas to request an increase for this quota."
+                raise Refused("ResourceLimitExceeded", f"The account-level service limit {limit}, {asking} {wayout}")
+
+    def _in_use(self, kind: str, spot: bool) -> int:
+        running = [job for job in self._aws.jobs.values() if not job.over and job.spot == spot]
+        computes = [job.request["ResourceConfig"] for job in running]
+        return self._aws.others + sum(each["InstanceCount"] for each in computes if each["InstanceType"] == kind)
 
     def _check_role(self, arn: str) -> None:
         iam = self._aws.service("iam")
@@ -173,21 +193,60 @@ class Answers:
     def _products(self, asked: Document, _: str) -> Document:
         wanted = {each["Field"]: each["Value"] for each in asked.get("Filters", ())}
         instance, region = wanted.get("instanceName", "ml.g5.xlarge"), wanted.get("regionCode", REGION)
-        price, entries = self._aws.price, []
+        price, spot, entries = self._aws.price, self._aws.spot_price, []
         if price is not None and asked["ServiceCode"] == "AmazonSageMaker" and instance in INSTANCE_TYPES:
-            # other uses of an instance have other prices
+            # other uses of an instance have other prices; spot instances have a rate of their own
             parts = {"Training": price, "Hosting": price / 2, "Processing": price * 2}
+            parts |= {} if spot is None else {"SpotTraining": spot}
             entries = [product(instance, region, part, usd) for part, usd in parts.items()]
+            entries.append(storage(region, self._aws.disk_price))
         found = [each for each in entries if wanted.items() <= each["product"]["attributes"].items()]
-        return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(each) for each in found]}
+        page, more = _page(found, asked, 100)
+        return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(each) for each in page]} | more
 
     def _quotas(self, asked: Document, _: str) -> Document:
-        known = self._aws.quota is not None and asked.get("ServiceCode") == "sagemaker"
-        names = [quota_name(each, spot) for each in INSTANCE_TYPES for spot in (False, True)] if known else []
-        page, more = _page(names, asked, 100)
-        same = {"ServiceCode": "sagemaker", "ServiceName": "Amazon SageMaker", "Value": self._aws.quota, "Unit": "None"}
-        each = [{"QuotaName": name, "QuotaCode": f"L-{_digits(name, 8)}", "Adjustable": True} for name in page]
-        return {"Quotas": [same | own for own in each]} | more
+        quotas = self._all_quotas() if asked.get("ServiceCode") == "sagemaker" else []
+        page, more = _page(quotas, asked, 100)
+        return {"Quotas": page} | more
+
+    def _one_quota(self, asked: Document, _: str) -> Document:
+        for quota in self._all_quotas():
+            if quota["QuotaCode"] == asked.get("QuotaCode"):
+                return {"Quota": quota}
+        raise Refused("NoSuchResourceException", "The request failed because the specified service quota does not exist")
+
+    def _all_quotas(self) -> list[Document]:
+        aws = self._aws
+        if aws.quota is None:
+            return []
+        values = {quota_name(each, spot): aws.quota for each in INSTANCE_TYPES for spot in (False, True)}
+        values |= {warm_quota_name(each): aws.warm_quota for each in INSTANCE_TYPES}
+        same = {"ServiceCode": "sagemaker", "ServiceName": "Amazon SageMaker", "Unit": "None", "Adjustable": True}
+        codes = {name: f"L-{_digits(name, 8)}" for name in values}
+        return [same | {"QuotaName": name, "QuotaCode": codes[name], "Value": value} for name, value in values.items()]
+
+    def _log_events(self, asked: Document, region: str) -> Document:
+        """Each page comes after an empty one: only the same token twice is the end, an empty page is none."""
+        token, names = asked.get("nextToken"), ("logGroupName", "logStreamName", "startFromHead")
+        inner = token.partition(":")[2] if token else ""
+        if self._aws.empty_pages and not (token or "").startswith("after-empty"):
+            return {"events": [], "nextForwardToken": f"after-empty{next(self._pages)}:{inner}"}
+        logs = self._aws.service("logs", region)
+        more = {"nextToken": inner} if inner else {}
+        try:
+            page = logs.get_log_events(**{name: asked[name] for name in names if name in asked}, **more)
+        except logs.exceptions.ResourceNotFoundException as error:
+            raise Refused("ResourceNotFoundException", "The specified log stream does not exist.") from error
+        # moto adds a last page without events, whose token is the one before
+        forward = token if inner == page["nextForwardToken"] else f"page{next(self._pages)}:{page['nextForwardToken']}"
+        late = time.time() * 1000 - self._aws.log_delay * 1000
+        events = [each for each in page["events"] if each["timestamp"] <= late]
+        if len(events) < len(page["events"]):  # CloudWatch has not got the rest yet
+            if not events:
+                return {"events": [], "nextForwardToken": token or f"page{next(self._pages)}:"}
+            index = int(inner[2:]) + 1 if inner else 0
+            forward = f"page{next(self._pages)}:f/{index + len(events) - 1:056d}"
+        return {"events": events, "nextForwardToken": forward}
 
 
 def quota_name(instance: str, spot: bool) -> str:
@@ -195,9 +254,28 @@ def quota_name(instance: str, spot: bool) -> str:
     return f"{instance} for {'spot training' if spot else 'training'} job usage"
 
 
+def warm_quota_name(instance: str) -> str:
+    """The quota of instances that are kept for the next job."""
+    return f"{instance} for training warm pool usage"
+
+
+def storage(region: str, usd: float) -> Document:
+    """An entry of the price list for the disk of training instances: a gigabyte's month."""
+    entry = product("storage", region, "Training", usd)
+    attributes = entry["product"]["attributes"]
+    for name in ("instanceName", "platoinstancename", "platoinstancetype"):
+        del attributes[name]
+    attributes |= {"usagetype": f"{CODES.get(region, region)}-Train:VolumeUsage.gp2", "volumeType": "General Purpose"}
+    (term,) = entry["terms"]["OnDemand"].values()
+    (dimension,) = term["priceDimensions"].values()
+    dimension |= {"unit": "GB-Mo", "description": f"${usd} per GB-Mo of Training ML storage"}
+    return entry
+
+
 def product(instance: str, region: str, part: str, usd: float) -> Document:
     """An entry of the AmazonSageMaker price list: an hour of an instance for one of its uses."""
-    sku, use = _digits(instance + region + part, 16), {"Training": "Train", "Hosting": "Host"}.get(part, part)
+    uses = {"Training": "Train", "SpotTraining": "SpotTraining", "Hosting": "Host", "Processing": "Processing"}
+    sku, use = _digits(instance + region + part, 16), uses[part]
     term, rate = f"{sku}.JRTCKXETXF", f"{sku}.JRTCKXETXF.6YS6EN2CT7"
     attributes = {
         "servicecode": "AmazonSageMaker",
@@ -205,11 +283,11 @@ def product(instance: str, region: str, part: str, usd: float) -> Document:
         "regionCode": region,
         "locationType": "AWS Region",
         "instanceName": instance,
-        "platoinstancename": instance.split(".")[1],
+        "platoinstancename": instance.partition(".")[2],
         "platoinstancetype": part,
-        "component": part,
+        "component": part.removeprefix("Spot"),
         "operation": "RunInstance",
-        "usagetype": f"{region}-{use}:{instance}",
+        "usagetype": f"{CODES.get(region, region)}-{use}:{instance}",
     }
     dimension = {
         "unit": "Hrs",

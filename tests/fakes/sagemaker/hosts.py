@@ -18,6 +18,8 @@ from typing import Any
 GROUP = "/aws/sagemaker/TrainingJobs"
 FLUSH, SYNC = 0.2, 0.3  # seconds between looks at a host's lines and at its checkpoints
 ML = "/opt/ml"
+IGNORED = ".sagemaker-ignore"  # how the name of a file ends that SageMaker shall leave alone
+MARKS = (".sagemaker-uploading", ".sagemaker-uploaded")  # what it lays beside a file that it uploads
 REASON = 1024  # characters of FailureReason
 Document = dict[str, Any]  # JSON
 Stamp = tuple[int, int, int]  # size, time and inode of a file
@@ -25,6 +27,10 @@ Stamp = tuple[int, int, int]  # size, time and inode of a file
 
 class InputError(Exception):
     """A job's input cannot be had; the text is SageMaker's reason."""
+
+
+class UploadError(Exception):
+    """A checkpoint vanished while it was uploaded."""
 
 
 class Host:
@@ -208,7 +214,7 @@ class Host:
         found = {}
         for path in self._checkpoints.rglob("*"):
             with contextlib.suppress(FileNotFoundError):  # its writer has renamed it meanwhile
-                if path.is_file():
+                if path.is_file() and not path.name.endswith((IGNORED, *MARKS)):
                     state = path.stat()
                     found[path.relative_to(self._checkpoints).as_posix()] = (
                         state.st_size,
@@ -229,10 +235,24 @@ class Host:
                 self.aws.delete(f"{place}/{name}")
         for name, stamp in found.items():
             if self._kept.get(name) != stamp and (last or self._seen.get(name) == stamp):
-                with contextlib.suppress(FileNotFoundError):
-                    self.aws.put(f"{place}/{name}", (self._checkpoints / name).read_bytes())
-                    self._kept[name] = stamp
+                self._upload(self._checkpoints / name, f"{place}/{name}", last)
+                self._kept[name] = stamp
         self._seen = found
+
+    def _upload(self, path: Path, uri: str, last: bool) -> None:
+        """Send one checkpoint, with marks beside it while that takes. What vanishes meanwhile fails the job."""
+        begun, done = (path.with_name(f"{path.name}{mark}") for mark in MARKS)
+        if not path.exists():  # it was gone before its turn came
+            return
+        begun.touch()
+        if self.aws.upload_seconds and not last:
+            time.sleep(self.aws.upload_seconds)
+        try:
+            self.aws.put(uri, path.read_bytes())
+        except FileNotFoundError:
+            begun.unlink(missing_ok=True)
+            raise UploadError(path.name) from None
+        begun.rename(done)
 
     def reason(self, code: int) -> str:
         """SageMaker's account of a process 1 that failed."""

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.sagemaker.hosts import Document, Host, InputError, docker
+from tests.fakes.sagemaker.hosts import Document, Host, InputError, UploadError, docker
 
 OVER = ("Completed", "Failed", "Stopped")
 TICK = 0.05  # seconds between looks at the processes
@@ -142,6 +142,11 @@ class Job:
                 pass
         except InputError as error:
             self._over("Failed", f"ClientError: {error}")
+        except UploadError as error:
+            for host in self.hosts:
+                host.finish(sync=False)
+            reason = "We encountered a limitation while uploading the local checkpoint"
+            self._over("Failed", f"InternalServerError: {reason} {error}. Please try again.")
         except Exception as error:  # the stand-in's own
             if not self.aws.closing.is_set():
                 self._over("Failed", f"InternalServerError: {type(error).__name__}: {error}")

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import botocore.session
@@ -51,6 +52,7 @@ SESSION = boto3.Session(
 )
 MAKING = threading.Lock()  # a session is not safe for threads
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+OCI = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Aws:
@@ -68,10 +70,20 @@ class Aws:
         self.faults: list[Fault] = []
         self.deny: set[str] = set()  # actions, as policies name them
         self.price: float | None = 1.41  # dollars for an hour of training, on demand
-        self.quota: float | None = 4.0  # instances of each type
+        self.spot_price: float | None = 1.5792  # the same on a spot instance: fewer seconds are billed, at their own rate
+        self.disk_price = 0.14  # dollars for a gigabyte's month of an instance's disk
+        self.quota: float | None = 4.0  # instances of each type, in use at a time
+        self.warm_quota = 0.0  # instances of each type that may be kept warm: none, unless one has asked for it
+        self.others = 0  # instances of each type that somebody else's jobs use
+        self.throttled: dict[str, int] = {}  # of a service's or action's requests (`logs`, `s3:GetObject`), each n-th
+        self.expired: set[str] = set()  # access keys that were good until now
+        self.mfa_code = "123456"  # what the device of multi-factor authentication shows, good for one session
+        self.log_delay = 0.0  # seconds that CloudWatch takes for a line
+        self.empty_pages = True  # a log's pages come after empty ones
         self.no_capacity = False
         self.beside: dict[str, str] = {}  # more variables that jobs find, as a network of one's own would give them
         self.mirrors_deletions = True  # of checkpoints: so says the documentation
+        self.upload_seconds = 0.0  # that the upload of a checkpoint takes
         self.stall = 10.0  # seconds that an answer is late
         self.jobs: dict[str, Job] = {}
         self.closing = threading.Event()
@@ -80,6 +92,8 @@ class Aws:
         self._lock = threading.RLock()
         self._dark_until = 0.0
         self._stamp = 0
+        self._counted: dict[str, int] = {}  # requests that may be throttled
+        self._used_codes: set[str] = set()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> "Aws":
@@ -144,9 +158,16 @@ class Aws:
         ecr = self.service("ecr", region)
         uri = ecr.create_repository(repositoryName=REPOSITORY)["repository"]["repositoryUri"]
         for tag in tags:
-            manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": tag}, "layers": []}
-            ecr.put_image(repositoryName=REPOSITORY, imageManifest=json.dumps(manifest), imageTag=tag)
+            self.put_image(tag, region=region)
         return [f"{uri}:{tag}" for tag in tags]
+
+    def put_image(self, tag: str, kind: str = MANIFEST, region: str = REGION) -> None:
+        """An image whose manifest is of that media type: Docker's, or OCI's."""
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"digest": tag}, "layers": []}
+        ecr = self.service("ecr", region)
+        ecr.put_image(
+            repositoryName=REPOSITORY, imageManifest=json.dumps(manifest), imageTag=tag, imageManifestMediaType=kind
+        )
 
     def bucket(self, region: str = REGION) -> str:
         """SageMaker's default bucket."""
@@ -337,6 +358,10 @@ class Aws:
                     raise Refused("AccessDenied", "Access Denied", 403)
                 if asked.method == "PUT":
                     wire.compare(environ, body)
+            if asked.action == "AssumeRole":
+                self._assume(environ, body)
+            if asked.action == "SimulatePrincipalPolicy":  # a right of administrators, which moto does not answer
+                raise Refused("AccessDenied", "not authorized to perform: iam:SimulatePrincipalPolicy", 403)
             action = self._answers.by_target.get(environ.get("HTTP_X_AMZ_TARGET", ""))
             return None if action is None else wire.answer(action(json.loads(body or b"{}"), asked.region))
         except Refused as refused:
@@ -344,8 +369,10 @@ class Aws:
 
     def _admit(self, asked: Request) -> None:
         """Let a request in whose sender is known, and may."""
-        if asked.sender in wire.STRANGERS:
-            raise Refused(*wire.STRANGERS[asked.sender][asked.protocol])
+        stranger = "EXPIRED" if asked.sender in self.expired else asked.sender
+        if stranger in wire.STRANGERS:
+            raise Refused(*wire.STRANGERS[stranger][asked.protocol])
+        self._throttle(asked)
         needed = {f"{asked.service}:{asked.action}"}
         if asked.action == "CreateTrainingJob":
             needed.add("iam:PassRole")
@@ -353,6 +380,32 @@ class Aws:
             text = f"User: arn:aws:iam::{self.account}:user/{asked.sender} is not authorized to perform: {denied[0]}"
             json_ = asked.protocol == "json"
             raise Refused("AccessDeniedException" if json_ else "AccessDenied", text, 400 if json_ else 403)
+
+
+    def _throttle(self, asked: Request) -> None:
+        for name in (asked.service, f"{asked.service}:{asked.action}"):
+            if name in self.throttled and asked.sender != WORKER:
+                with self._lock:
+                    self._counted[name] = self._counted.get(name, 0) + 1
+                    over = self._counted[name] % self.throttled[name] == 0
+                if over and asked.protocol == "s3":
+                    raise Refused("SlowDown", "Please reduce your request rate.", 503)
+                if over:
+                    code = "ThrottlingException" if asked.protocol == "json" else "Throttling"
+                    raise Refused(code, "Rate exceeded", 400)
+
+    def _assume(self, environ: wire.Environ, body: bytes) -> None:
+        """Take a code of multi-factor authentication once: a device shows another one for the next session."""
+        asked = parse_qs(body.decode())
+        if "SerialNumber" not in asked:
+            return
+        code = asked.get("TokenCode", [""])[0]
+        with self._lock:
+            good = code == self.mfa_code and code not in self._used_codes
+            self._used_codes.add(code)
+        if not good:
+            text = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+            raise Refused("AccessDenied", text, 403)
 
 
 def trust(*principals: str) -> Document:
