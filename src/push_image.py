@@ -34,12 +34,13 @@ VERB = Verb(
 def push_image(line: CommandLine) -> int:
     """Build, log in, push; say the name and the digest."""
     settings = compose.one(line)
-    from harness.cloud.aws import account, push
+    from harness.cloud.aws import push
+    from harness.cloud.aws.session import session as session_in
     from harness.launch import engine
 
     assert isinstance(settings.mode, Cloud)
     (kind,) = line.names or ("gpu",)
-    session = account.session(settings.mode.region)
+    session = session_in(settings.mode.region)
     name, say = settings.program, console.say
     image = push.to_ecr(session, engine.recipe(ROOT, name), kind, lambda: engine.built(ROOT, kind, say, name), say)
     console.say(f"image     {image.asked}")

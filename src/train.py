@@ -19,6 +19,7 @@ VERB = Verb(
     examples=(
         ("mode=local", "a quick run on this machine"),
         ("mode=cloud resnet_size=50", "a full run on SageMaker; asks before it costs anything"),
+        ("mode=cloud detach=true yes=true", "send the job and leave it"),
         ("mode=cloud dry_run=true", "print the plan and the request; nothing is sent"),
         ("+experiment=tutorial", "a recipe of conf/experiment"),
         ("resume=RUN", "continue a stopped or failed run from its last checkpoint"),
@@ -27,11 +28,11 @@ VERB = Verb(
     ),
     settings=(
         *("program", "scale", "mode", "experiment", "training", "data", "comet", "hydra"),
-        *("runs_folder", "resume", "sweep", "publish", "carry", "dry_run", "allow_dirty", "yes"),
+        *("runs_folder", "resume", "sweep", "publish", "carry", "dry_run", "allow_dirty", "yes", "detach"),
     ),
     sweeps=True,
     exits={
-        0: "completed",
+        0: "completed, or sent and left (detach=true)",
         1: "failed; the run's record says why",
         3: "the job in the cloud continues without this command; python src/attach.py RUN follows it",
     },
@@ -49,7 +50,8 @@ def train(settings: Config) -> int:
     if settings.dry_run:
         console.say(str(drafted))
         return 0
-    return conclude.conclude(conclude.start(drafted, settings, since))
+    code = conclude.conclude(conclude.start(drafted, settings, since))
+    return 0 if settings.detach and code == conclude.DETACHED else code
 
 
 def grid(jobs: list[Job]) -> list[int]:

@@ -192,7 +192,7 @@ def test_where_the_host_fails_while_it_listens_the_worker_ends_and_signals_are_a
 class Scripted:
     """A place whose worker is a shell command; it notes what is asked of it."""
 
-    grace, outlives = 20.0, False
+    grace, outlives, remote = 20.0, False, False
 
     def __init__(self, command):
         self.command, self.asked = command, []

@@ -35,7 +35,9 @@ LOCAL = request.local(planned(), "image", "code", "data", "states", "root")
 
 def test_the_request_there_is_the_request_here_but_for_placement():
     away = cloud()
-    assert away.keys() - LOCAL.keys() == request.CLOUD_KEYS
+    demanded = request.Demanded(networking={"subnets": ["subnet-1"]}, retries=1)
+    more = request.cloud(planned(), FILES, "image@sha256:1", "role", "s3://bucket/prefix/{}".format, {}, demanded)
+    assert more.keys() - LOCAL.keys() == request.CLOUD_KEYS
     assert LOCAL.keys() - away.keys() == request.LOCAL_KEYS
     differing = {name for name in away.keys() & LOCAL.keys() if away[name] != LOCAL[name]}
     # in these, the address of the same content, and what an instance is

@@ -19,7 +19,14 @@ from tests.support.verbs import ROOT, TRAIN, composed
 
 # What commit c41321c composed, which had no program to choose; a line's own values are those that differ from a base.
 EARLIER = json.loads((ROOT / "tests" / "settings" / "composed.json").read_text())
-SINCE = {"program": "cifar10", "data.pin": "data.dvc", "carry": []}
+SINCE = {"program": "cifar10", "data.pin": "data.dvc", "detach": False, "carry": []}
+SINCE_AWAY: dict[str, Any] = {
+    **dict.fromkeys(("mode.fallback", "mode.wait_minutes", "mode.max_usd_month", "mode.bucket_owner", "mode.subnets")),
+    **dict.fromkeys(("mode.security_groups", "mode.volume_key", "mode.output_key", "mode.tags")),
+    "mode.retries": 2,
+    "mode.network_isolation": False,
+    "mode.encrypt_traffic": False,
+}
 RENAMED = {"mode.prefix": ("cifar10-harness", "harness")}
 
 
@@ -67,6 +74,7 @@ def earlier(job: Any) -> Any:
         return {**job, "jobs": [earlier(each) for each in job["jobs"]]}
     mode, differences = job
     values = {**EARLIER["bases"][mode], **differences, **SINCE}
+    values |= SINCE_AWAY if mode == "cloud" else {}
     return values | {name: new for name, (old, new) in RENAMED.items() if values.get(name) == old}
 
 

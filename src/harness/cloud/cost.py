@@ -1,5 +1,6 @@
 """What a job may cost: price and cap in words, an estimate, and the question before anything is spent."""
 
+import math
 from pathlib import Path
 
 from harness import console
@@ -15,15 +16,25 @@ START = 300.0  # seconds that an instance takes to start, with its image and the
 EPOCHS = "epochs"  # the setting that most programs have for it
 
 
-def in_words(budget: prices.Budget, mode: Cloud) -> str:
-    """Price and cap in words."""
+def in_words(budget: prices.Budget, mode: Cloud, usage: str | None = None) -> str:
+    """Price and cap in words; `usage` is what the price list calls the price."""
     longest = console.duration(budget.max_seconds).removeprefix("about ")
     if budget.usd_per_hour is None:
         return f"price unknown; the job is stopped after {longest}"
-    kind = "on demand; spot is billed lower" if mode.spot else "on demand"
-    cap = f"at most {budget.most:.2f} USD" if budget.most is not None else ""
+    kind = "on spot instances, which are billed for fewer seconds" if mode.spot else "on demand"
+    cap = f"at most {upwards(budget.most or 0.0):.2f} USD"
     capped = f" (mode.max_usd={mode.max_usd:g})" if mode.max_usd is not None else " (no cap is set)"
-    return f"{budget.usd_per_hour:.3f} USD an hour {kind}; {cap}: stopped after {longest}{capped}"
+    pool = f", and {console.duration(budget.pool_seconds).removeprefix('about ')} of warm pool" * bool(
+        budget.pool_seconds
+    )
+    disk = ", disks included" if budget.disk_per_hour else "; disks, which come to cents, are not in it"
+    by = f" ({usage})" if usage else ""
+    return f"{budget.usd_per_hour:.3f} USD an hour {kind}{by}; {cap}{disk}: stopped after {longest}{capped}{pool}"
+
+
+def upwards(usd: float) -> float:
+    """Dollars in whole cents, never less than they are."""
+    return math.ceil(round(usd * 100, 6)) / 100
 
 
 def estimate(runs: Path, planned: RunPlan) -> str:

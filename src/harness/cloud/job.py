@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cloud.aws.account import client, told
+from harness.cloud.aws.refusal import told
+from harness.cloud.aws.session import client
 from harness.contract import atomic
 
 
@@ -46,6 +47,9 @@ class Job:
         if self.name is not None:
             return self
         with told("looking for the job"):
-            found = client(session, "sagemaker").list_training_jobs(NameContains=self.begins)["TrainingJobSummaries"]
+            # the newest: one that found no instance, or no room in the quota, may have been sent again
+            found = client(session, "sagemaker").list_training_jobs(
+                NameContains=self.begins, SortBy="CreationTime", SortOrder="Descending"
+            )["TrainingJobSummaries"]
         names = [each["TrainingJobName"] for each in found if each["TrainingJobName"].startswith(self.begins)]
         return self.named(names[0]) if names else None

@@ -1,17 +1,18 @@
 """Everything that must hold before a job is sent to SageMaker, each in one line, and what it may cost."""
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from harness.cloud import cost, spot, trial
-from harness.cloud.aws import account, images, instances, prices
+from harness.cloud import children, code, cost, spot, trial
+from harness.cloud.aws import account, images, instances, prices, quotas
+from harness.cloud.aws.session import client
 from harness.cloud.aws.store import Store
-from harness.cloud.children import sender
-from harness.cloud.runner import Burst
+from harness.cloud.burst import Burst
 from harness.contract import plan
-from harness.contract.errors import DataError, HarnessError, NotReady, SettingError
+from harness.contract.errors import DataError, HarnessError, SettingError
 from harness.contract.plan import Placement, RunPlan
 from harness.data.obtain import Obtained
 from harness.launch import engine, request
@@ -37,10 +38,14 @@ class SageMakerTarget:
     image: images.Image
     role: str
     budget: prices.Budget
+    mode: Cloud
+    at_a_time: int | None = None  # jobs like this one that the account's quota admits; None: unknown
 
     def request(self, planned: RunPlan, files: Mapping[str, bytes]) -> dict[str, Any]:
         """What SageMaker would be asked."""
-        return request.cloud(planned, files, self.image.uri, self.role, self.store.uri, self._beside())
+        return request.cloud(
+            planned, files, self.image.uri, self.role, self.store.uri, self._beside(), demanded(self.mode)
+        )
 
     def prepare(self, planned: RunPlan, files: Mapping[str, bytes], data: Obtained) -> Burst:
         """Try the bundle here, ask about the cost, upload what is not in S3 yet.
@@ -60,11 +65,10 @@ class SageMakerTarget:
             NotReady: it failed.
             DataError: the data is the sample.
         """
-        assert isinstance(self.settings.mode, Cloud)
         if data.dataset.sample:
             raise DataError("mode=cloud does not train on the sample", command="python src/fetch.py archive=PATH")
         runs = ROOT / self.settings.runs_folder
-        if self.settings.mode.preflight:
+        if self.mode.preflight:
             trial.run(runs, planned, files, data.folder, self.say)
         self.say(f"estimate  {cost.estimate(runs, planned)}")
 
@@ -79,7 +83,8 @@ class SageMakerTarget:
         self.store.put_folder(request.code_name(files), files, self.say)
         for name in self._beside().values():
             self.store.put_folder(name, inside.files(ROOT), self.say)
-        return Burst(self.session, self.store, lambda planned: self.request(planned, files))
+        wait = None if self.mode.wait_minutes is None else 60 * self.mode.wait_minutes
+        return Burst(self.session, self.store, lambda planned: self.request(planned, files), wait, self.settings.detach)
 
     def _beside(self) -> dict[str, str]:
         """What else travels: channel and place of what logs to Comet from inside, where there is a key for it."""
@@ -116,33 +121,41 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
             legal="yes=true",
             command=f"{command_name()} mode=cloud yes=true",
         )
-    required(lambda: check_code(state, settings.allow_dirty), None)
+    required(lambda: code.check_code(state, settings.allow_dirty), None)
     required(lambda: instances.check(mode.instance_type), None)
     gpu = instances.has_gpu(mode.instance_type)
     say(f"code      {repository.commit_in_words(state.git)}")
 
     if not settings.dry_run:
-        sender()  # the SDK's import begins while the rest is made ready
+        children.begin()  # the SDK's import goes on while the rest is made ready
     nobody = account.Account(None, mode.region or "REGION", "ACCOUNT", mode.role or "ROLE", mode.bucket or "BUCKET")
-    found = required(lambda: account.find(mode), nobody)
+    found = required(lambda: _account(mode.region, mode.role, mode.bucket, mode.bucket_owner), nobody)
     say(f"account   {found.number} in {found.region}, {found.role}, s3://{found.bucket}/{mode.prefix}")
 
     name = mode.image or images.own_name(found.number, found.region, engine.recipe(ROOT, settings.program), gpu)
-    image, quota, price = images.Image(name, "DIGEST", name), "quota unknown", mode.usd_per_hour
+    image, price = images.Image(name, "DIGEST", name), None
+    kind, count = mode.instance_type, mode.instance_count
+    quota = quotas.Quota(f"{kind} jobs", None)
+    disk: float | None = None
     if found is not nobody:
         image = required(lambda: images.resolve(found.session, name, own=mode.image is None), image)
-        quota = required(
-            lambda: instances.check_quota(found.session, mode.instance_type, mode.instance_count, mode.spot), quota
-        )
-        price = price or prices.per_hour(found.session, mode.instance_type, found.region)
+        warm = bool(mode.warm_pool_seconds)
+        quota = required(lambda: _quota(found.session, kind, count, mode.spot, warm, not settings.dry_run), quota)
+        price = _price(found.session, kind, found.region, mode.spot)
+        disk = _disk(found.session, found.region)
         if mode.comet_secret:
             required(lambda: account.check_secret(found.session, str(mode.comet_secret)), None)
-    say(f"image     {image.uri}")
-    say(f"instance  {mode.instance_count} x {mode.instance_type} ({'GPU' if gpu else 'no GPU'}), {quota}")
+    price = prices.Price(mode.usd_per_hour) if mode.usd_per_hour else price
+    say(f"image     {image.uri}{f'; {image.warning}' if image.warning else ''}")
+    say(f"instance  {count} x {kind} ({'GPU' if gpu else 'no GPU'}), {quota}")
 
     unknown = prices.Budget(None, mode.max_usd, prices.LONGEST)
-    budget = required(lambda: prices.budget(price, mode.max_usd, mode.instance_count), unknown)
-    say(f"cost      {cost.in_words(budget, mode)}")
+    usd, disk_usd = price.usd if price else None, (disk or 0.0) * mode.volume_gb
+    budget = required(
+        lambda: prices.budget(usd, mode.max_usd, count, disk_usd, mode.warm_pool_seconds),
+        unknown,
+    )
+    say(f"cost      {cost.in_words(budget, mode, price.usage if price else None)}")
     say(f"resume    {resume.in_words(budget)}")
 
     asked = plan.Cloud(
@@ -170,30 +183,31 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
         image_id=image.digest,
         cloud=asked,
     )
-    store = Store(found.client("s3") if found.session is not None else None, found.bucket, mode.prefix)
-    return SageMakerTarget(placement, settings, say, found.session, store, image, found.role, budget)
+    store = Store(client(found.session, "s3") if found.session is not None else None, found.bucket, mode.prefix)
+    fits = quota.at_a_time(count)
+    return SageMakerTarget(placement, settings, say, found.session, store, image, found.role, budget, mode, fits)
 
 
-def check_code(state: GitState, allow_dirty: bool) -> None:
-    """Refuse what nobody could find again: a job elsewhere outlives this working tree.
+def demanded(mode: Cloud) -> request.Demanded:
+    """What the settings say that the account demands of its jobs."""
+    networking = {
+        "subnets": mode.subnets,
+        "security_group_ids": mode.security_groups,
+        "enable_network_isolation": mode.network_isolation or None,
+        "enable_inter_container_traffic_encryption": mode.encrypt_traffic or None,
+    }
+    return request.Demanded(
+        networking={name: value for name, value in networking.items() if value},
+        volume_key=mode.volume_key,
+        output_key=mode.output_key,
+        tags={key: str(value) for key, value in (mode.tags or {}).items()},
+        retries=mode.retries,
+        wait_seconds=None if mode.wait_minutes is None else int(60 * mode.wait_minutes),
+    )
 
-    Raises:
-        NotReady: the tree is not committed, or not on the remote, and `allow_dirty` is not set.
-    """
-    if allow_dirty:
-        return
-    git, legal = state.git, "a commit that is on the remote, or allow_dirty=true (a patch travels with the run)"
-    if git is None:
-        what = (*state.unknown, "this is no git repository with a commit")[0]
-        raise NotReady(f"mode=cloud: {what}", legal=legal, command="git init")
-    if git.dirty is None or state.unknown:
-        what = (*state.unknown, "whether there is uncommitted work")[0]
-        raise NotReady(f"mode=cloud: not known: {what}", legal=legal, command="git status")
-    if git.dirty:
-        raise NotReady("mode=cloud: there is uncommitted work", legal=legal, command="git status")
-    if not git.pushed:
-        raise NotReady(
-            f"mode=cloud: the commit {git.commit[:12]} is on no remote that is known here",
-            legal=legal,
-            command="git push",
-        )
+
+# A sweep's jobs ask for the same things: each question is put to AWS once.
+_account = functools.cache(account.find)
+_quota = functools.cache(quotas.check)
+_price = functools.cache(prices.per_hour)
+_disk = functools.cache(prices.per_gigabyte)

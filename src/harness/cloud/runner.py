@@ -1,39 +1,49 @@
-"""A job on SageMaker: its inputs go to S3, the SDK sends one request, another process watches it.
+"""A job on SageMaker: another process watches it, and what it leaves in S3 is brought to the run folder.
 
-The job outlives this program. What is needed to find it again is in the run folder before the request is sent.
+The job outlives this program; a run folder knows enough to find it again.
 """
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
 from pathlib import Path
 from typing import Any
 
-from harness.cloud.aws.account import client, session, told
-from harness.cloud.aws.store import TRIES, Store, unpack
-from harness.cloud.children import child, sent
+from harness.cloud import unless
+from harness.cloud.aws.refusal import told
+from harness.cloud.aws.session import client, session
+from harness.cloud.children import child
+from harness.cloud.fetch import fetch
 from harness.cloud.job import Job
 from harness.cloud.outcome import bill, judge
-from harness.contract.errors import HarnessError, NotReady, RunFailed
-from harness.contract.plan import RunPlan
-from harness.launch import request
+from harness.contract.errors import HarnessError, NotReady
 from harness.launch.runner import Ended
-from harness.runs import checkpoints, locks
+from harness.runs import locks
 from harness.runs.run_folder import RunFolder
 
 
 class Cloud:
-    """A run's job on SageMaker, found again from what the run folder knows."""
+    """A run's job on SageMaker, found again from what the run folder knows.
+
+    It `outlives` this program from the moment that it is sent until it has ended: before and after, Ctrl-C ends what
+    this program does.
+    """
 
     grace: float | None = None  # SageMaker gives the worker two minutes
-    outlives = True
+    remote = True
 
     def __init__(self, session: Any) -> None:
         self._session = session
         self._watch: subprocess.Popen[str] | None = None
         self._let_go = False
+        self._unwanted = threading.Event()  # what this program does with no job to ask about
+
+    @property
+    def outlives(self) -> bool:
+        """Whether there is a job that goes on without this program."""
+        return self._watch is not None and self._watch.poll() is None
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Watch the job from its first line on."""
@@ -50,11 +60,21 @@ class Cloud:
         Raises:
             NotReady: SageMaker was not reached, or refuses.
         """
-        if at_once:
-            self._let_go = True
-            if self._watch is not None:
-                self._watch.kill()
+        if not self.outlives:
+            self._unwanted.set()
             return
+        if at_once:
+            self.let_go()
+            return
+        unless.wanted(self._ask_to_stop, threading.Event(), limit=20.0)
+
+    def let_go(self) -> None:
+        """End the watch; the job goes on."""
+        self._let_go = True
+        if self._watch is not None:
+            self._watch.kill()
+
+    def _ask_to_stop(self) -> None:
         over = NotReady(f"the job {self._job.name} has ended already")
         with told("stopping the job", {"ValidationException": over}):
             client(self._session, "sagemaker").stop_training_job(TrainingJobName=self._job.name)
@@ -69,7 +89,7 @@ class Cloud:
         run = self._run
         model, output = run.job / "model", run.job / "output"
         if self._watch is None:
-            return Ended(1, None, model, output)
+            return Ended(0 if self._let_go else 1, None, model, output, detached=self._let_go)
         self._watch.wait()
         assert self._watch.stdout is not None
         self._watch.stdout.close()
@@ -81,64 +101,13 @@ class Cloud:
                 command=f"python src/attach.py {run.path.name}",
             )
         description: dict[str, Any] = json.loads(run.ended.read_text())
+        self._unwanted.clear()
         try:
-            self._fetch(model, output / "data")
+            unless.wanted(lambda: fetch(self._session, self._job, run, model, output / "data"), self._unwanted)
         except HarnessError as error:
             raise type(error)(error.what, command=f"python src/attach.py {run.path.name}") from error
-        planned = run.planned()
         reason = judge(description)
-        found = bill(description, planned)
-        return Ended(1 if reason else 0, reason, model, output, found)
-
-    def _fetch(self, model: Path, output: Path) -> None:
-        """The states, and what SageMaker packed at the job's end."""
-        store = Store(client(self._session, "s3"), self._job.bucket, self._job.prefix)
-        name = request.runs_name(self._run.path.name)
-        store.get_folder(f"{name}/checkpoints", self._run.checkpoints)
-        for archive, folder in (("model.tar.gz", model), ("output.tar.gz", output)):
-            _fetch_archive(store, f"{name}/output/{self._job.name}/output/{archive}", folder)
-
-
-class Burst(Cloud):
-    """A job on SageMaker that is sent from here."""
-
-    def __init__(self, session: Any, store: Store, ask: Callable[[RunPlan], dict[str, Any]]) -> None:
-        super().__init__(session)
-        self._store, self._ask = store, ask
-
-    def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
-        """Send the job and watch it.
-
-        Raises:
-            NotReady: S3 or SageMaker refuses.
-        """
-        self.send(run)
-        return super().start(run, dataset)
-
-    def send(self, run: RunFolder) -> None:
-        """Put plan, patch and states beside each other in S3, and send the request.
-
-        Raises:
-            NotReady: S3 or SageMaker refuses.
-        """
-        self._run = run
-        planned = run.planned()
-        place = request.runs_name(planned.run_id)
-        for path in filter(Path.exists, (run.plan, run.patch)):
-            self._store.put(f"{place}/plan/{path.name}", path)
-        for state in checkpoints.files(run.checkpoints):
-            self._store.put(f"{place}/checkpoints/{state.relative_to(run.checkpoints).as_posix()}", state)
-        asked = self._ask(planned)
-        region = self._session.region_name
-        unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
-        unsent.write(run.cloud)
-        answer = sent({"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix})
-        if "name" in answer:
-            unsent.named(answer["name"]).write(run.cloud)
-        elif (found := unsent.find(self._session)) is not None:  # an answer was lost on its way back
-            found.write(run.cloud)
-        else:
-            raise NotReady(f"SageMaker: {answer['code']}: {answer['message']}", command="see docs/cloud.md")
+        return Ended(1 if reason else 0, reason, model, output, bill(description, run.planned()))
 
 
 def find(run: RunFolder) -> Cloud:
@@ -178,22 +147,3 @@ def _alone(run: RunFolder) -> int:
         NotReady: another program holds it.
     """
     return locks.hold(run.plan, NotReady(f"{run.path.name}: another program follows it", command=f"tail -f {run.log}"))
-
-
-def _fetch_archive(store: Store, name: str, folder: Path) -> None:
-    """Download and unpack, whole or not at all; a job that was stopped early leaves no archive."""
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder.with_name(f"{folder.name}.tar.gz")
-    for left in reversed(range(TRIES)):
-        if not store.get(name, archive):
-            return
-        try:
-            unpack(archive, folder)
-        except RunFailed:
-            if not left:
-                raise
-            shutil.rmtree(folder)
-        else:
-            return
-        finally:
-            archive.unlink(missing_ok=True)

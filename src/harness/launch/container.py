@@ -43,7 +43,7 @@ class Container:
     """Worker containers. The SDK's import begins at once; its process ends with this one, whatever ends it."""
 
     grace: float | None = GRACE
-    outlives = False
+    outlives = remote = False
 
     def __init__(self, image: str, count: int = 1) -> None:
         self._image, self._count = image, count

@@ -28,8 +28,9 @@ def follow(
 
     Ctrl-C, SIGTERM or SIGHUP stops it in order: SIGTERM, then SIGKILL after the runner's grace or on a second signal.
     A worker that had completed by then has completed. One that outlives this program goes on where the terminal is
-    closed (SIGHUP), and Ctrl-C at a terminal asks first. If `listen` raises StopEarly, the worker is stopped in order.
-    Signals that came `earlier` count as if they came as soon as the worker has started.
+    closed (SIGHUP), and Ctrl-C at a terminal asks first; the start and the finish of a remote one are ended likewise.
+    If `listen` raises StopEarly, the worker is stopped in order. Signals that came `earlier` count as if they came as
+    soon as the worker has started.
     """
     # Signals only leave a note, so that none can break off the reading or the clearing up; a thread acts on the notes.
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -45,15 +46,24 @@ def follow(
         with speaking:
             listen(line)
 
+    obey = threading.Thread(target=_obey, args=(notes, runner, tell), daemon=True)
     with hearing(note):
+        if runner.remote:
+            if earlier:
+                note(earlier[0])
+            obey.start()
         try:
             child = runner.start(run, dataset)
         except (OSError, ValueError, HarnessError) as error:  # ValueError: its plan was altered meanwhile
+            notes.put(None)
+            if received and runner.remote:
+                tell(f"{CLOUD}{error}")
+                return replace(runner.finish(), reason=f"stopped by {received[0]}")
             return replace(runner.finish(), reason=f"the worker could not start: {error}")
-        if earlier and not received:
-            note(earlier[0])
-        obey = threading.Thread(target=_obey, args=(notes, runner, tell), daemon=True)
-        obey.start()
+        if not runner.remote:
+            if earlier and not received:
+                note(earlier[0])
+            obey.start()
         try:
             assert child.stdout is not None
             for line in iter(partial(child.stdout.readline, LONGEST), ""):
@@ -65,10 +75,16 @@ def follow(
                         notes.put(enough[0])
             child.wait()
         finally:
-            notes.put(None)
-            obey.join()
-            ended = runner.finish()
-    stopped = received and ended.exit_code and not runner.outlives
+            if runner.remote:
+                try:
+                    ended = runner.finish()
+                finally:
+                    notes.put(None)
+            else:
+                notes.put(None)
+                obey.join()
+                ended = runner.finish()
+    stopped = received and ended.exit_code and not runner.remote
     if enough and ended.exit_code and not received:
         return replace(ended, reason=enough[0], pruned=True)
     return replace(ended, reason=f"stopped by {received[0]}") if stopped else ended
@@ -85,6 +101,8 @@ def _obey(notes: "queue.SimpleQueue[str | None]", runner: Runner, tell: Callable
         if meant == "g":
             continue
         try:
+            if runner.outlives and meant == "s":
+                tell(f"{CLOUD}{wanted}: asking SageMaker to stop the job")
             runner.stop(at_once=meant == "d")
         except HarnessError as error:
             tell(f"{CLOUD}not stopped: {error}")

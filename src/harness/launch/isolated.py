@@ -23,7 +23,7 @@ class Isolated:
     """One worker container: no network, no capabilities, a read-only image, the caller's own user."""
 
     grace: float | None = GRACE
-    outlives = False
+    outlives = remote = False
 
     def __init__(self, image: str) -> None:
         self._image, self._name = image, f"harness-isolated-{secrets.token_hex(8)}"

@@ -29,7 +29,7 @@ class Process:
     """Worker processes, each in a session of its own: Ctrl-C reaches the host alone, which then stops them in order."""
 
     grace: float | None = GRACE
-    outlives = False
+    outlives = remote = False
 
     def __init__(self, count: int = 1) -> None:
         self._count = count

@@ -7,6 +7,7 @@ Pure: JSON values from a plan and the places of its inputs. `trainer.py` makes a
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.contract import bundle
@@ -28,7 +29,21 @@ CLOUD_KEYS = {
     "checkpoint_config",
     "tags",
     "metric_definitions",
+    "networking",
+    "retry_strategy",
 }
+
+
+@dataclass(frozen=True)
+class Demanded:
+    """What an account demands of its jobs: networks, keys, tags; how often one is tried again, how long it waits."""
+
+    networking: Mapping[str, Any] = field(default_factory=dict)
+    volume_key: str | None = None
+    output_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 0
+    wait_seconds: int | None = None
 
 
 def local(planned: RunPlan, image: str, code: str, dataset: str, checkpoints: str, root: str) -> dict[str, Any]:
@@ -52,9 +67,13 @@ def cloud(
     role: str,
     uri: Callable[[str], str],
     beside: Mapping[str, str],
+    demanded: Demanded | None = None,
 ) -> dict[str, Any]:
-    """A training job on SageMaker; `uri` gives a name's s3:// address, `beside` are more channels and their names."""
-    place, asked = planned.placement, planned.placement.cloud
+    """A training job on SageMaker; `uri` gives a name's s3:// address, `beside` are more channels and their names.
+
+    `demanded` is what the account demands of each job, and no plan records.
+    """
+    place, asked, demanded = planned.placement, planned.placement.cloud, demanded or Demanded()
     assert asked is not None
     # With the slash: SageMaker takes every key that begins so, and the marker beside a folder does too.
     code, dataset = uri(f"{code_name(files)}/"), uri(f"{data_name(planned.experiment.dataset)}/")
@@ -68,18 +87,27 @@ def cloud(
     }
     stopping = {"max_runtime_in_seconds": asked.max_seconds}
     if asked.spot:
-        stopping["max_wait_time_in_seconds"] = asked.max_seconds + SLACK
+        stopping["max_wait_time_in_seconds"] = asked.max_seconds + (demanded.wait_seconds or SLACK)
     if asked.warm_pool_seconds:
         compute["keep_alive_period_in_seconds"] = asked.warm_pool_seconds
+    if demanded.volume_key:
+        compute["volume_kms_key_id"] = demanded.volume_key
+    output = {"s3_output_path": f"{run}/output", "compression_type": "GZIP"}
+    if demanded.output_key:
+        output["kms_key_id"] = demanded.output_key
+    more: dict[str, Any] = {"networking": demanded.networking} if demanded.networking else {}
+    # With it, SageMaker's longest running time counts over all attempts: without, a reclaimed job might begin it anew.
+    more |= {"retry_strategy": {"maximum_retry_attempts": demanded.retries}} if demanded.retries else {}
     return {
         **_common(planned, image, code, channels),
         "training_mode": "SAGEMAKER_TRAINING_JOB",
         "compute": compute,
         "role": role,
         "stopping_condition": stopping,
-        "output_data_config": {"s3_output_path": f"{run}/output", "compression_type": "GZIP"},
+        "output_data_config": output,
         "checkpoint_config": {"s3_uri": f"{run}/checkpoints", "local_path": "/opt/ml/checkpoints"},
-        "tags": tags(planned),
+        "tags": [*tags(planned), *({"key": key, "value": value} for key, value in demanded.tags.items())],
+        **more,
         "metric_definitions": [{"name": name, "regex": rf"\b{name}=(\S+)"} for name in _charted(planned)],
     }
 

@@ -52,10 +52,15 @@ class Runner(Protocol):
 
     `grace` is the time in seconds from `stop` to `stop(at_once=True)`; None where stopping takes its own time. A worker
     that `outlives` this program is not stopped by Ctrl-C or a closed terminal alone: at a terminal it is asked about.
+    Where it is `remote`, its start and its finish wait for a network: `stop` ends them.
     """
 
     grace: float | None
-    outlives: bool
+    remote: bool
+
+    @property
+    def outlives(self) -> bool:
+        """Whether there is a worker now that goes on without this program."""
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Start it; its output comes line by line through the child's stdout."""

@@ -17,11 +17,14 @@ def build(request: dict[str, Any], session: Any = None) -> tuple[Any, list[Any]]
         "stopping_condition": lambda value: shapes.StoppingCondition(**value),
         "output_data_config": lambda value: configs.OutputDataConfig(**value),
         "checkpoint_config": lambda value: configs.CheckpointConfig(**value),
+        "networking": lambda value: configs.Networking(**value),
         "tags": lambda values: [shapes.Tag(**value) for value in values],
     }
     request = dict(request)
     channels = [configs.InputData(**channel) for channel in request.pop("input_data_config")]
     metrics = [shapes.MetricDefinition(**metric) for metric in request.pop("metric_definitions", [])]
+    retry = request.pop("retry_strategy", None)
     arguments = {name: kinds[name](value) if name in kinds else value for name, value in request.items()}
     trainer = ModelTrainer(**arguments, **({"sagemaker_session": session} if session else {}))
-    return (trainer.with_metric_definitions(metrics) if metrics else trainer), channels
+    trainer = trainer.with_metric_definitions(metrics) if metrics else trainer
+    return (trainer.with_retry_strategy(shapes.RetryStrategy(**retry)) if retry else trainer), channels

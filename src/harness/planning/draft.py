@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.contract import atomic, bundle, plan, program, serial
 from harness.contract.errors import NotReady
@@ -119,10 +120,19 @@ def refuse_secrets(settings: Config) -> None:
     sections = {"": settings.training, "mode.": settings.mode, "data.": settings.data, "comet.": settings.comet}
     values = {f"{prefix}{name}": value for prefix, section in sections.items() for name, value in vars(section).items()}
     for name, value in {**values, "runs_folder": settings.runs_folder, "sweep": settings.sweep}.items():
-        if isinstance(value, str):
-            scan.refuse(name, value)
+        for text in _texts(value):
+            scan.refuse(name, text)
     for value in settings.carry:
         scan.refuse("carry", value)
+
+
+def _texts(value: Any) -> list[str]:
+    """What of a setting is text."""
+    if isinstance(value, dict):
+        return [*value, *(text for each in value.values() for text in _texts(each))]
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) else []
 
 
 def _bundled(name: str) -> dict[str, bytes]:

@@ -44,8 +44,30 @@ def check(raw: Mapping[str, Any]) -> Config:
             legal="mode.warm_pool_seconds=0, or mode.spot=false",
             command=f"{command_name()} mode=cloud mode.spot=false mode.warm_pool_seconds={mode.warm_pool_seconds}",
         )
+    if isinstance(mode, Cloud):
+        _check_network(mode)
     rest = {name: raw[name] for name in shared - set(SECTIONS)}
     return Config(training=training, mode=mode, data=data, comet=comet, **rest)
+
+
+def _check_network(mode: Cloud) -> None:
+    """Refuse what SageMaker would, of networks.
+
+    Raises:
+        SettingError: two settings do not go together.
+    """
+    if bool(mode.subnets) != bool(mode.security_groups):
+        raise SettingError(
+            "mode.subnets and mode.security_groups belong together: SageMaker takes a VPC by both",
+            legal="both, or neither",
+            command=f"{command_name()} mode=cloud 'mode.subnets=[subnet-…]' 'mode.security_groups=[sg-…]'",
+        )
+    if mode.network_isolation and mode.comet_secret:
+        raise SettingError(
+            "mode.network_isolation=true: an isolated job reaches neither Secrets Manager nor Comet",
+            legal="mode.comet_secret=null (this machine logs to Comet), or mode.network_isolation=false",
+            command=f"{command_name()} mode=cloud mode.network_isolation=true mode.comet_secret=null",
+        )
 
 
 def _check_shared(raw: dict[str, Any]) -> None:
@@ -103,7 +125,8 @@ def section(kind: type[Any], raw: Mapping[str, Any], prefix: str) -> Any:
         if name not in raw:
             raise SettingError(f"{prefix}{name} is missing in conf/", legal=rule.legal, command="git checkout -- conf")
         value = raw[name]
-        types = tuple(typing.get_args(wanted)) or (wanted,)
+        alternatives = tuple(typing.get_args(wanted)) or (wanted,)
+        types = tuple(typing.get_origin(each) or each for each in alternatives)
         if float in types and type(value) is int:
             value = float(value)
         if type(value) not in types or value != value or value in (float("inf"), -float("inf")) or not rule.test(value):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from harness.contract.rules import Rule, in_range, named, one_of, optional
 
-FLAGS = ("allow_dirty", "dry_run", "yes")
+FLAGS = ("allow_dirty", "dry_run", "yes", "detach")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,27 @@ def is_prefix(value: Any) -> bool:
     return re.fullmatch(r"[\w-]+(/[\w-]+)*", str(value), re.ASCII) is not None
 
 
+def is_account(value: Any) -> bool:
+    """Whether a value is the number of an AWS account."""
+    return re.fullmatch(r"\d{12}", str(value), re.ASCII) is not None
+
+
+def names_of(what: str, example: str) -> Rule:
+    """A list of names."""
+    return Rule(
+        f"a list of {what}",
+        lambda value: bool(value) and all(isinstance(each, str) and each for each in value),
+        lambda _: example,
+    )
+
+
+def are_tags(value: Any) -> bool:
+    """Whether a value is what AWS takes as tags, beside the four that each job gets."""
+    legal = re.compile(r"[\w .:/=+@-]+")
+    texts = [str(text) for pair in value.items() for text in pair]
+    return len(value) <= 40 and all(len(text) <= 128 and legal.fullmatch(text) for text in texts)
+
+
 @dataclass(frozen=True)
 class Cloud(Mode):
     """A SageMaker job: where, as whom, on what image, at what cost. A null is looked up in AWS's own settings."""
@@ -44,6 +65,22 @@ class Cloud(Mode):
     usd_per_hour: Annotated[float | None, optional(in_range(0, above=True))]
     preflight: Annotated[bool, one_of(True, False)]
     comet_secret: Annotated[str | None, optional(named("a secret's name or ARN in Secrets Manager", "null"))]
+    bucket_owner: Annotated[
+        str | None, optional(Rule("an account's 12 digits in quotes", is_account, lambda _: "null"))
+    ]
+    retries: Annotated[int, in_range(0, 30)]
+    fallback: Annotated[
+        list[str] | None, optional(names_of("instance types, or on-demand", "[ml.g4dn.xlarge,on-demand]"))
+    ]
+    wait_minutes: Annotated[float | None, optional(in_range(1))]
+    max_usd_month: Annotated[float | None, optional(in_range(0, above=True))]
+    subnets: Annotated[list[str] | None, optional(names_of("subnets' ids", "[subnet-0123,subnet-4567]"))]
+    security_groups: Annotated[list[str] | None, optional(names_of("security groups' ids", "[sg-0123]"))]
+    network_isolation: Annotated[bool, one_of(True, False)]
+    encrypt_traffic: Annotated[bool, one_of(True, False)]
+    volume_key: Annotated[str | None, optional(named("a KMS key's id or ARN", "null"))]
+    output_key: Annotated[str | None, optional(named("a KMS key's id or ARN", "null"))]
+    tags: Annotated[dict[str, Any] | None, optional(Rule("names and values", are_tags, lambda _: "{team:vision}"))]
 
 
 def _is_document(value: str) -> bool:
@@ -93,6 +130,7 @@ class Config:
     allow_dirty: bool
     dry_run: bool
     yes: bool
+    detach: bool
 
 
 def threads(mode: Mode) -> int:

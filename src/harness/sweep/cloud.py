@@ -3,11 +3,12 @@
 They are not pruned: their epochs come late and all at once, when an instance has been paid for anyway.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
 from harness import console
-from harness.cloud.aws.account import session
+from harness.cloud.aws.session import session
 from harness.cloud.job import Job as CloudJob
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
@@ -35,6 +36,8 @@ def together(group: Group, jobs: Sequence[Job], share: int) -> list[Row]:
         elif run is not None and _is_running(run):
             running.append(run.folder)
         else:
+            if run is not None and run.record is None and not has_checkpoint(run):  # its program was killed before
+                shutil.rmtree(run.folder.path, ignore_errors=True)
             to_send.append((job, run.run_id if run and has_checkpoint(run) else None))
     if to_send or running:
         settings = [replace(job.settings, sweep=group.name) for job, _ in to_send]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from harness import console
 from harness.cloud import runner
@@ -85,15 +85,43 @@ def follow(run: RunFolder, label: str, objective: Metric) -> Followed:
         return Followed(run, label, child, Path(file.name).open(errors="replace"), objective)
 
 
-def watch(followed: Sequence[Followed], notes: "queue.SimpleQueue[str | None]") -> None:
-    """The table, until all have ended; a signal stops all or leaves all, as it would one."""
+class More(Protocol):
+    """What may still be sent."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to be sent."""
+
+    def look(self, running: int) -> list[Followed]:
+        """Send the next one where there may be room, `running` being those that run; the one that was sent."""
+
+    def stop(self) -> None:
+        """Send no more."""
+
+
+def watch(
+    followed: Sequence[Followed], notes: "queue.SimpleQueue[str | None]", more: More, leave: bool = False
+) -> None:
+    """The table, until all have ended, or where `leave`, until all are sent; a signal stops or leaves all of them."""
+    followed = list(followed)
     with _table(followed) as show:
-        while running := [each for each in followed if not each.over()]:
+        while True:
+            running = [each for each in followed if not each.over()]
+            followed += more.look(len(running))
+            if more.done and not running and all(each.over() for each in followed):
+                break
             show()
+            if leave and more.done:
+                for each in running:
+                    each.child.send_signal(signal.SIGHUP)
+                leave = False
             with contextlib.suppress(queue.Empty):
                 meant = answer(str(notes.get(timeout=LOOK)), notes)
-                for each in running if meant != "g" else ():
-                    each.child.send_signal(signal.SIGTERM if meant == "s" else signal.SIGHUP)
+                if meant != "g":
+                    more.stop()
+                for each in followed if meant != "g" else ():
+                    if each.child.poll() is None:
+                        each.child.send_signal(signal.SIGTERM if meant == "s" else signal.SIGHUP)
         show()
 
 

@@ -1,4 +1,4 @@
-"""Jobs of a sweep on SageMaker, side by side: one trial, one question, one dollar cap, one table."""
+"""Jobs of a sweep on SageMaker, as many at a time as there is room for: one trial, one question, one cap, one table."""
 
 import queue
 from collections.abc import Callable, Mapping, Sequence
@@ -7,16 +7,15 @@ from typing import Any
 
 from harness.cloud import cost
 from harness.cloud.preflight import SageMakerTarget
-from harness.contract.errors import HarnessError, RunFailed
+from harness.contract.errors import RunFailed
 from harness.contract.plan import RunPlan
 from harness.finish import summary
-from harness.launch import collect
-from harness.launch.runner import Ended
 from harness.launch.signals import hearing
 from harness.planning import draft
 from harness.runs.run_folder import RunFolder
 from harness.settings.schema import Cloud, Config
 from harness.sweep.followed import Followed, follow, watch
+from harness.sweep.room import Waiting
 
 
 def burst(
@@ -26,7 +25,8 @@ def burst(
     running: Sequence[RunFolder],
     share: int,
 ) -> list[int]:
-    """Check all, try one here, ask once, send all, follow all. The exit codes, in order; those of `running` come last.
+    """Check all, try one here, ask once, send all as there is room, follow all. The exit codes, in order; those of
+    `running` come last.
 
     `unfinished` names for each the run that it resumes, if any; `running` are runs whose jobs are only to be followed.
     Each job may cost a `share`-th of the cap.
@@ -45,36 +45,28 @@ def burst(
     targets = [each.target for each in drafts if isinstance(each.target, SageMakerTarget)]
     if drafts:
         targets[0].try_here(drafts[0].plan, drafts[0].files, drafts[0].data)
-        say(f"sweep     {len(drafts)} jobs; {_cap(sweep[0], targets, share)}")
+        say(f"sweep     {len(drafts)} jobs{_at_a_time(targets)}; {_cap(sweep[0], targets, share)}")
         cost.agree(sweep[0].yes)
     configs = [each.plan.experiment.config for each in drafts] + [run.planned().experiment.config for run in running]
-    followed = [_follow_planned(run, run.planned(), configs) for run in running]
-    for job in followed:
+
+    def followed_by(run: RunFolder, plan: RunPlan) -> Followed:
+        return follow(run, _label(configs, plan.experiment.config), plan.description.objective)
+
+    earlier = [followed_by(run, run.planned()) for run in running]
+    for job in earlier:
         say(f"running   {job.label}: {job.run.path}")
-    unsent: str | None = None
     notes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    leave = bool(sweep) and sweep[0].detach
+    waiting = Waiting(list(zip(drafts, targets, strict=True)), followed_by, say, at_once=len(earlier))
     with hearing(notes.put):
-        for each, target in zip(drafts, targets, strict=True):
-            sender = target.upload(each.files, each.data)
-            run = each.stage()
-            try:
-                if not notes.empty():
-                    raise RunFailed("it was asked to stop before this job")
-                sender.send(run)
-            except HarnessError as error:  # those that are sent keep running, and are followed
-                unsent = error.what
-                collect.collect(run, each.plan, Ended(1, unsent, run.job / "model", run.job / "output"))
-                say(f"not sent  {run.path.name}: {error}")
-                break
-            followed.append(_follow_planned(run, each.plan, configs))
-            say(f"sent      {followed[-1].label}: {run.path}")
-        watch(followed, notes)
-    followed = followed[len(running) :] + followed[: len(running)]
+        watch(earlier, notes, waiting, leave)
+    followed = [*waiting.followed, *earlier]
     codes = [job.code() for job in followed]
     for job, code in zip(followed, codes, strict=True):
         say(f"{summary.outcome(code):9} {job.label}: {job.run.path}")
-    if unsent is not None:
-        raise RunFailed(f"{len(drafts) + len(running) - len(followed)} of {len(drafts)} jobs were not sent: {unsent}")
+    if waiting.left:
+        why = waiting.refusal or "a signal came first"
+        raise RunFailed(f"{len(waiting.left)} of {len(drafts)} jobs were not sent: {why}", command="the same again")
     return codes
 
 
@@ -86,14 +78,22 @@ def with_share(settings: Config, jobs: int) -> Config:
     return replace(settings, mode=replace(mode, max_usd=mode.max_usd / jobs))
 
 
+def _at_a_time(targets: list[SageMakerTarget]) -> str:
+    """How many of them the quota admits, where that is fewer than all."""
+    fits = min((each.at_a_time for each in targets if each.at_a_time is not None), default=None)
+    return "" if fits is None or fits >= len(targets) else f", {fits} at a time, as the quota allows"
+
+
 def _cap(settings: Config, targets: list[SageMakerTarget], share: int) -> str:
     mode = settings.mode
     assert isinstance(mode, Cloud)
     most = [target.budget.most for target in targets]
     known = [each for each in most if each is not None]
-    total = f"at most {sum(known):.2f} USD together" if len(known) == len(most) else "the price of some is unknown"
+    together = f"at most {cost.upwards(sum(known)):.2f} USD together"
+    total = together if len(known) == len(most) else "the price of some is unknown"
     if share > len(targets) and known:
-        total += f", and {share * sum(known) / len(known):.2f} USD for all {share} that the sweep may come to"
+        whole = cost.upwards(share * sum(known) / len(known))
+        total += f", and {whole:.2f} USD for all {share} that the sweep may come to"
     return f"{total}; each: {cost.in_words(targets[0].budget, mode)}"
 
 
@@ -101,7 +101,3 @@ def _label(configs: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> s
     """What tells a job from the others."""
     varied = [name for name in config if len({each[name] for each in configs}) > 1]
     return " ".join(f"{name}={config[name]}" for name in varied) or "one of equals"
-
-
-def _follow_planned(run: RunFolder, plan: RunPlan, configs: Sequence[Mapping[str, Any]]) -> Followed:
-    return follow(run, _label(configs, plan.experiment.config), plan.description.objective)

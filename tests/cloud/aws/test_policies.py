@@ -22,6 +22,8 @@ UNBOUND = {
     "sts:GetCallerIdentity",
     "sagemaker:ListTrainingJobs",
     "pricing:GetProducts",
+    "servicequotas:GetServiceQuota",
+    "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:ListServiceQuotas",
     "servicequotas:ListAWSDefaultServiceQuotas",
     "ecr:GetAuthorizationToken",
@@ -37,6 +39,7 @@ OTHERWISE = {
     "list_objects_v2": "s3:ListBucket",
     "download_file": "s3:GetObject",
 }
+OTHERS = {"search"}  # names of operations that are methods of other objects here: regular expressions'
 # What `docker push` asks of ECR, as AWS's guide to it lists them; the client of AWS never does.
 DOCKER = {
     "ecr:BatchCheckLayerAvailability",
@@ -114,7 +117,7 @@ def called() -> set[str]:
     for service in ("sts", "iam", "s3", "sagemaker", "logs", "ecr", "pricing", "secretsmanager", "service-quotas"):
         prefix = next((short for short, long in SERVICES.items() if long == service), service)
         for operation in session.get_service_model(service).operation_names:
-            if (word := botocore.xform_name(operation)) in words and word not in OTHERWISE:
+            if (word := botocore.xform_name(operation)) in words - OTHERS and word not in OTHERWISE:
                 found.add(f"{prefix}:{operation}")
     return found
 

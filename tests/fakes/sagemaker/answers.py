@@ -213,7 +213,9 @@ class Answers:
         for quota in self._all_quotas():
             if quota["QuotaCode"] == asked.get("QuotaCode"):
                 return {"Quota": quota}
-        raise Refused("NoSuchResourceException", "The request failed because the specified service quota does not exist")
+        raise Refused(
+            "NoSuchResourceException", "The request failed because the specified service quota does not exist"
+        )
 
     def _all_quotas(self) -> list[Document]:
         aws = self._aws

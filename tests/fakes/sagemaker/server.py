@@ -70,7 +70,9 @@ class Aws:
         self.faults: list[Fault] = []
         self.deny: set[str] = set()  # actions, as policies name them
         self.price: float | None = 1.41  # dollars for an hour of training, on demand
-        self.spot_price: float | None = 1.5792  # the same on a spot instance: fewer seconds are billed, at their own rate
+        self.spot_price: float | None = (
+            1.5792  # the same on a spot instance: fewer seconds are billed, at their own rate
+        )
         self.disk_price = 0.14  # dollars for a gigabyte's month of an instance's disk
         self.quota: float | None = 4.0  # instances of each type, in use at a time
         self.warm_quota = 0.0  # instances of each type that may be kept warm: none, unless one has asked for it
@@ -380,7 +382,6 @@ class Aws:
             text = f"User: arn:aws:iam::{self.account}:user/{asked.sender} is not authorized to perform: {denied[0]}"
             json_ = asked.protocol == "json"
             raise Refused("AccessDeniedException" if json_ else "AccessDenied", text, 400 if json_ else 403)
-
 
     def _throttle(self, asked: Request) -> None:
         for name in (asked.service, f"{asked.service}:{asked.action}"):

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cloud.aws.account import client, told
+from harness.cloud.aws.refusal import told
+from harness.cloud.aws.session import client
 from harness.contract.errors import NotReady, SettingError
 
 REPOSITORY = "harness"
@@ -16,11 +17,22 @@ REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Image:
-    """`uri` names the image by `digest`, which is what SageMaker pulls; `asked` is the name that was resolved."""
+    """`uri` names the image by `digest`, which is what SageMaker pulls; `asked` is the name that was resolved.
+
+    `manifest` is its media type.
+    """
 
     uri: str
     digest: str
     asked: str
+    manifest: str | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """What is doubtful about it."""
+        if self.manifest is None or "docker" in self.manifest:
+            return None
+        return f"its manifest is {self.manifest}, which SageMaker has refused for endpoints; for training it is untried"
 
 
 def registry(number: str, region: str) -> str:
@@ -33,6 +45,13 @@ def own_name(number: str, region: str, recipe: str, gpu: bool) -> str:
     return f"{registry(number, region)}/{REPOSITORY}:{recipe}-{'gpu' if gpu else 'cpu'}"
 
 
+def push_command(name: str) -> str:
+    """What puts the project's own image of that name into the registry."""
+    kind = " KIND=cpu" if name.endswith("-cpu") else ""
+    region = parts["region"] if (parts := REFERENCE.fullmatch(name)) else None
+    return f"make push-image{kind}{f' ARGS=mode.region={region}' if region else ''}"
+
+
 def resolve(session: Any, name: str, own: bool) -> Image:
     """The image of that name, with its digest. `own`: the project's own, which `make push-image` makes.
 
@@ -42,8 +61,8 @@ def resolve(session: Any, name: str, own: bool) -> Image:
     """
     found = find(session, name)
     if found is None:
-        make = "make push-image" if own else "mode.image=null, or aws ecr describe-images"
-        raise NotReady(f"the image {name} does not exist", legal="an image that was pushed", command=make)
+        make = push_command(name) if own else "mode.image=null, or aws ecr describe-images"
+        raise NotReady(f"the image {name} does not exist", command=make)
     return found
 
 
@@ -69,4 +88,5 @@ def find(session: Any, name: str) -> Image | None:
     if not found:
         return None
     digest = str(found[0]["imageId"]["imageDigest"])
-    return Image(f"{parts['registry']}/{parts['repository']}@{digest}", digest, name)
+    uri = f"{parts['registry']}/{parts['repository']}@{digest}"
+    return Image(uri, digest, name, found[0].get("imageManifestMediaType"))

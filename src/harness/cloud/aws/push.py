@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.cloud.aws import images
-from harness.cloud.aws.account import client, number, told
+from harness.cloud.aws.account import number
 from harness.cloud.aws.images import Image
+from harness.cloud.aws.refusal import told
+from harness.cloud.aws.session import client
 from harness.contract.errors import NotReady
 
 PROCESSOR = "amd64"  # of every instance type that SageMaker trains on but ml.p6e-gb200

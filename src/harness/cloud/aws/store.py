@@ -12,16 +12,15 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cloud.aws.account import told
+from harness.cloud.aws.refusal import told
+from harness.cloud.aws.threads import together
 from harness.contract import legal
 from harness.contract.errors import RunFailed
 
-STREAMS = 8  # uploads at a time
 TRIES = 4  # where the bytes did not arrive whole
 REPORTS = 5  # lines about an upload, about
 Content = bytes | Path
@@ -58,9 +57,8 @@ class Store:
             return
         total = sum(_size(files[path]) for path in missing)
         done = told_at = 0
-        with told(f"uploading to {self.uri(name)}"), ThreadPoolExecutor(STREAMS) as pool:
-            sent = pool.map(lambda path: self._put(f"{name}/{path}", files[path], digests[path]), missing)
-            for path, etag in zip(missing, sent, strict=True):
+        with told(f"uploading to {self.uri(name)}"):
+            for path, etag in together(lambda path: self._put(f"{name}/{path}", files[path], digests[path]), missing):
                 etags[path] = etag
                 done += _size(files[path])
                 if done == total or done >= told_at + total / REPORTS:
@@ -110,7 +108,8 @@ class Store:
         with told(f"downloading {self.uri(name)}"):
             for left in reversed(range(TRIES)):
                 try:
-                    self.client.download_file(self.bucket, self._key(name), str(temporary))
+                    # in this thread alone: Python would wait at its end for those of boto3's, whatever Ctrl-C says
+                    self.client.download_file(self.bucket, self._key(name), str(temporary), Config=_alone())
                 except FlexibleChecksumError:  # not S3's checksum: nobody but us tries again
                     if not left:
                         raise
@@ -160,6 +159,12 @@ class Store:
                 if error.response["Error"]["Code"] != "BadDigest" or not left:
                     raise
         return str(answer["ETag"]).strip('"')
+
+
+def _alone() -> Any:
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(use_threads=False)
 
 
 def unpack(archive: Path, folder: Path) -> None:
