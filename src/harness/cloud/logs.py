@@ -7,7 +7,6 @@ from harness.cloud.job import Job
 from harness.launch.listener import FAILED
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-TAIL = 20  # lines of another worker that are looked through for its reason
 LAST = ("test_", FAILED)  # how the worker's last lines begin
 
 
@@ -44,10 +43,9 @@ class Log:
             host = stream.rpartition("/")[2].rpartition("-")[0]
             if host == "algo-1":
                 continue
-            page = self._client.get_log_events(logGroupName=GROUP, logStreamName=stream, limit=TAIL)
-            for event in page["events"]:
-                if event["message"].startswith(FAILED):
-                    yield f"{host} {event['message'].rstrip()}"
+            for line in self._stream(stream):
+                if line.startswith(FAILED):
+                    yield f"{host} {line}"
 
     def _found(self, begins: str) -> list[str]:
         """The streams of workers whose name begins so, in the order in which they began."""

@@ -23,6 +23,7 @@ from harness.runs.run_folder import RunFolder
 from harness.sweep.followed import Followed
 
 AGAIN = 20.0  # seconds until AWS is asked again whether there is room, where none of ours has ended meanwhile
+PATIENCE = 1.5  # seconds that a job on its way has to come to an end
 Pair = tuple[Draft, SageMakerTarget]
 
 
@@ -67,11 +68,13 @@ class Waiting:
 
     def stop(self) -> None:
         """Send no more; one that is being sent is given up, or stopped."""
-        if self._sending is not None:
-            self._sending.give_up()
-            self._sending.thread.join(2)
-            if self._sending.run is not None and self._sending.error is None:
-                self._sent(self._sending)
+        if (sending := self._sending) is not None:
+            sending.give_up()
+            sending.thread.join(PATIENCE)
+            if sending.done and sending.error is None:
+                self._sent(sending)
+            elif sending.done and sending.run is not None and not sending.run.cloud.exists():  # it was never sent
+                shutil.rmtree(sending.run.path, ignore_errors=True)
             self._sending = None
         self.refusal = self.refusal or "a signal came first"
 

@@ -1,0 +1,121 @@
+"""Jobs of a sweep that wait for room in the account's quota."""
+
+import json
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from harness.cloud import burst
+from harness.planning.draft import Draft
+from harness.runs.run_folder import RunFolder
+from harness.sweep import followed, room
+from harness.sweep.room import Waiting
+from tests.cloud.conftest import account  # noqa: F401  # a fixture
+from tests.support import away, programs
+
+
+@dataclass
+class Target:
+    """SageMaker, with what sends directly."""
+
+    account: Any
+    at_a_time: int | None
+
+    def upload(self, files: Any, data: Any) -> burst.Burst:
+        return away.burst_of(self.account, self.account.image)
+
+
+@dataclass
+class Job:
+    """A job that is followed by nobody; its process is the job itself."""
+
+    account: Any
+    run: RunFolder
+
+    @property
+    def label(self) -> str:
+        return self.run.path.name
+
+    news = "sent"
+
+    @property
+    def child(self) -> Any:
+        return self
+
+    def poll(self) -> int | None:
+        return 0 if self.over() else None
+
+    def send_signal(self, number: int) -> None:
+        self.job.stop()
+
+    @property
+    def job(self) -> Any:
+        return self.account.jobs[json.loads(self.run.cloud.read_text())["name"]]
+
+    def over(self) -> bool:
+        return bool(self.job.over)
+
+    def listen(self) -> None: ...
+
+
+@pytest.fixture
+def sweep(account, tmp_path, monkeypatch):  # noqa: F811
+    """Sends so many jobs of a second, as `admitted` at a time by what the quota says; what was said."""
+    monkeypatch.setattr(room, "AGAIN", 0.2)
+    monkeypatch.setattr(followed, "LOOK", 0.05)
+    monkeypatch.setattr(burst, "sent", away.directly(account, "sleep 1.5"))
+    said: list[str] = []
+
+    def begin(count: int, admitted: int | None, notes: Any = None) -> Waiting:
+        drafts = [
+            Draft(away.planned(number), None, None, programs.bundle_of("tiny"), b"", None, tmp_path / "runs")
+            for number in range(count)
+        ]
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        pairs = [(draft, Target(account, admitted)) for draft in drafts]
+        waiting = Waiting(pairs, lambda run, plan: Job(account, run), said.append, at_once=0)
+        followed.watch([], notes or queue.SimpleQueue(), waiting)
+        return waiting
+
+    begin.said = said
+    return begin
+
+
+def most_at_once(account):  # noqa: F811
+    """How many jobs ran at a time, by their own account."""
+    told = [job.describe() for job in account.jobs.values()]
+    spans = [(each["CreationTime"], each["TrainingEndTime"]) for each in told]
+    return max(sum(begin <= at < end for begin, end in spans) for at, _ in spans)
+
+
+@pytest.mark.parametrize("admitted", [2, None], ids=["quota known", "quota unknown"])
+def test_six_jobs_with_a_quota_of_two_all_end_and_none_leaves_a_failed_record(account, sweep, tmp_path, admitted):  # noqa: F811
+    account.quota = 2
+    waiting = sweep(6, admitted)
+    assert len(waiting.followed) == len(account.jobs) == 6 and not waiting.left and waiting.refusal is None
+    assert {job.describe()["TrainingJobStatus"] for job in account.jobs.values()} == {"Completed"}
+    assert most_at_once(account) == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 6 and not list((tmp_path / "runs").glob("*/record.json"))
+
+
+def test_room_that_somebody_else_takes_is_waited_for(account, sweep):  # noqa: F811
+    account.quota, account.others = 2, 2
+    threading.Timer(1.0, lambda: setattr(account, "others", 0)).start()
+    waiting = sweep(2, 2)
+    assert len(waiting.followed) == 2 and not waiting.left
+    (line,) = [each for each in sweep.said if each.startswith("waiting")]
+    assert "current utilization of 2 Instances" in line
+
+
+def test_a_signal_ends_the_waiting_within_two_seconds_and_what_was_not_sent_left_nothing(account, sweep, tmp_path):  # noqa: F811
+    account.quota, account.others = 2, 2
+    notes: Any = queue.SimpleQueue()
+    signalled: list[float] = []
+    threading.Timer(2.0, lambda: (signalled.append(time.monotonic()), notes.put("SIGTERM"))).start()
+    waiting = sweep(3, None, notes)
+    assert time.monotonic() - signalled[0] < 2
+    assert len(waiting.left) == 3 and not account.jobs and not list((tmp_path / "runs").iterdir())
