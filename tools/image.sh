@@ -62,7 +62,13 @@ if [ -n "$special" ]; then
 fi
 # A newer builder would add a statement of provenance, and with it make an index of images, which SageMaker has refused.
 export BUILDX_NO_DEFAULT_ATTESTATIONS=1
-docker build --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK=$lock" \
+# containerd's image store keeps OCI manifests unless it is told otherwise; SageMaker has refused those for endpoints.
+output=
+case $(docker info --format '{{.DriverStatus}}' 2>/dev/null) in
+*io.containerd.snapshotter*) output="--output type=image,name=$name,oci-mediatypes=false" ;;
+esac
+# shellcheck disable=SC2086 # several words
+docker build $output --tag "$name" --build-arg "KIND=$kind" --build-arg "BASE=$base" --build-arg "LOCK=$lock" \
     --build-arg "LOCK_SHA256=$(sha256 <"$lock")" . ||
     fail "the image was not built; the lines above say why$hint"
 [ -z "$special" ] || docker rmi --no-prune "$name-base" >/dev/null

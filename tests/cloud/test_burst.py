@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from harness.cloud.aws import prices
 from harness.launch import engine
 from harness.settings.project import ROOT
 from tests.conftest import engine_answers
@@ -105,7 +106,8 @@ def test_what_was_checked_is_said_before_and_what_was_billed_after(whole, aws):
         job["BillableTimeInSeconds"],
         job["TrainingTimeInSeconds"],
     )
-    assert found.usd == round(found.billable_seconds * aws.price / 3600, 4)
+    assert found.usd == round(found.billable_seconds * aws.spot_price / 3600, 4)  # a rate of its own
+    assert "USE1-SpotTraining:ml.m5.large" in before
     assert found.saving == round(1 - found.billable_seconds / found.training_seconds, 4)
 
 
@@ -121,8 +123,9 @@ def test_the_job_is_spot_with_checkpoints_tags_metrics_and_the_image_by_digest(w
     assert {tag["Key"]: tag["Value"] for tag in job.tags}["harness:run"] == run.name
     assert run.name in asked["TrainingJobName"]
     assert {each["Name"] for each in asked["AlgorithmSpecification"]["MetricDefinitions"]} >= {"validation_accuracy"}
-    # ten dollars at the price of an hour
-    assert asked["StoppingCondition"]["MaxRuntimeInSeconds"] == int(10 / aws.price * 3600)
+    # ten dollars at the price of an hour and its disk, less what is billed after the longest running time
+    hour = aws.spot_price + 30 * aws.disk_price / prices.MONTH
+    assert asked["StoppingCondition"]["MaxRuntimeInSeconds"] == int(10 / hour * 3600 - prices.ENDING)
 
 
 def test_no_secret_is_in_a_job_in_s3_in_a_log_or_in_the_run_folder(whole, aws):
@@ -232,4 +235,4 @@ def test_two_instances_train_one_model_and_log_to_comet_themselves_with_a_key_th
     found = record_of(run)
     assert len(found.worker_weights) == 2 and len(set(found.worker_weights)) == 1
     assert found.bill.instances == 2
-    assert found.placement.cloud.usd_per_hour == 2 * aws.price
+    assert found.placement.cloud.usd_per_hour == 2 * aws.spot_price

@@ -70,14 +70,16 @@ def sweep(account, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(burst, "sent", away.directly(account, "sleep 1.5"))
     said: list[str] = []
 
-    def begin(count: int, admitted: int | None, notes: Any = None) -> Waiting:
+    def begin(count: int, admitted: int | None, notes: Any = None, hear: Any = str) -> Waiting:
         drafts = [
             Draft(away.planned(number), None, None, programs.bundle_of("tiny"), b"", None, tmp_path / "runs")
             for number in range(count)
         ]
         (tmp_path / "runs").mkdir(exist_ok=True)
         pairs = [(draft, Target(account, admitted)) for draft in drafts]
-        waiting = Waiting(pairs, lambda run, plan: Job(account, run), said.append, at_once=0)
+        waiting = Waiting(
+            pairs, lambda run, plan: Job(account, run), lambda line: (said.append(line), hear(line)), at_once=0
+        )
         followed.watch([], notes or queue.SimpleQueue(), waiting)
         return waiting
 
@@ -104,8 +106,7 @@ def test_six_jobs_with_a_quota_of_two_all_end_and_none_leaves_a_failed_record(ac
 
 def test_room_that_somebody_else_takes_is_waited_for(account, sweep):  # noqa: F811
     account.quota, account.others = 2, 2
-    threading.Timer(1.0, lambda: setattr(account, "others", 0)).start()
-    waiting = sweep(2, 2)
+    waiting = sweep(2, 2, hear=lambda line: setattr(account, "others", 0))
     assert len(waiting.followed) == 2 and not waiting.left
     (line,) = [each for each in sweep.said if each.startswith("waiting")]
     assert "current utilization of 2 Instances" in line

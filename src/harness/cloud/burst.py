@@ -93,7 +93,12 @@ class Burst(Cloud):
         region = self._session.region_name
         unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
         unsent.write(run.cloud)
-        job = {"request": asked, "region": region, "bucket": unsent.bucket, "prefix": unsent.prefix}
+        job = {
+            "request": asked,
+            "region": region,
+            "bucket": unsent.bucket,
+            "staging": self._store.key(request.runs_name(planned.run_id)),
+        }
         answer = sent(job, self._unwanted)
         if "name" in answer:
             unsent.named(answer["name"]).write(run.cloud)

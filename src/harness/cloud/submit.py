@@ -34,7 +34,7 @@ def main() -> None:
             session = Session(
                 boto_session=fresh(job["region"]),
                 default_bucket=job["bucket"],
-                default_bucket_prefix=job["prefix"],
+                default_bucket_prefix=job["staging"],
             )
             built, channels = trainer.build(job["request"], session)
             print(BEGUN, flush=True)

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PART = ".part"
+UNSYNCED = f"{PART}.sagemaker-ignore"  # what SageMaker brings to S3 while it grows, unless its name ends so
 
-def write(path: Path, content: bytes | str) -> None:
-    """Write a file through a temporary sibling; flushed to disk before it gets its name.
+
+def write(path: Path, content: bytes | str, part: str = PART) -> None:
+    """Write a file through a temporary sibling, whose name ends with `part`; flushed to disk before it gets its name.
 
     Raises:
         OSError: as the file system says; the temporary file is gone and an older file is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{part}")
     try:
         with temporary.open("wb") as file:
             file.write(data)

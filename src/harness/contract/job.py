@@ -11,10 +11,14 @@ from harness.contract.plan import DatasetId
 
 @dataclass(frozen=True)
 class Workers:
-    """The hosts of one job, each `name` or `name:port`, and which of them this is. The first one is the chief."""
+    """The hosts of one job, each `name` or `name:port`, and which of them this is. The first one is the chief.
+
+    `interface` is the network interface that they reach each other by; None where that is not told.
+    """
 
     hosts: tuple[str, ...]
     current: str
+    interface: str | None = None
 
     @property
     def chief(self) -> bool:
@@ -30,7 +34,7 @@ def read(resources: Path) -> Workers:
     if not resources.exists():
         return Workers(("algo-1",), "algo-1")
     found = json.loads(resources.read_text())
-    return Workers(tuple(found["hosts"]), found["current_host"])
+    return Workers(tuple(found["hosts"]), found["current_host"], found.get("network_interface_name"))
 
 
 class Group:

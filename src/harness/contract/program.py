@@ -32,12 +32,14 @@ class Runtime:
         package: the distribution whose version the bits depend on; None for none.
         variables: the environment variables that the bits depend on; `gpu_variables` where there is a GPU.
         deterministic: whether the framework promises equal bits on equal hardware.
+        capability: the least compute capability of a GPU that its locked libraries have code for.
     """
 
     package: str | None = "numpy"
     variables: tuple[str, ...] = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE")
     gpu_variables: tuple[str, ...] = ()
     deterministic: bool = True
+    capability: tuple[int, int] = (0, 0)
 
     def configure(self, threads: int) -> None:
         """Set what the framework reads when it loads; called before anything of it is imported."""

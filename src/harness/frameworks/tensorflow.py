@@ -33,6 +33,7 @@ class TensorFlow(Runtime):
     """TensorFlow with op determinism."""
 
     package = "tensorflow"
+    capability = (7, 5)  # cuDNN's since 9.11: on an older GPU a convolution ends in a segmentation fault
     variables = (
         "TF_ENABLE_ONEDNN_OPTS",
         "TF_NUM_INTRAOP_THREADS",
@@ -147,6 +148,8 @@ def _strategy(workers: Workers) -> Strategy | None:
     if len(workers.hosts) == 1:
         return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
     addresses = [host if ":" in host else f"{host}:{PORT}" for host in workers.hosts]
+    if workers.interface:  # several networks may be there; NCCL would guess
+        os.environ.setdefault("NCCL_SOCKET_IFNAME", workers.interface)
     task = {"type": "worker", "index": workers.hosts.index(workers.current)}
     os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -4,6 +4,7 @@ It travels in a channel of its own, with what it imports: no part of what is tra
 job's role may read it, and it stays in this process and the one that talks to Comet.
 """
 
+import json
 import os
 import select
 import shutil
@@ -65,7 +66,26 @@ def _secret(name: str, region: str) -> str:
     import boto3
 
     answer = boto3.Session(region_name=region).client("secretsmanager").get_secret_value(SecretId=name)
-    return str(answer["SecretString"]).strip()
+    content = answer["SecretString"] if "SecretString" in answer else answer["SecretBinary"].decode()
+    return key_of(str(content))
+
+
+def key_of(content: str) -> str:
+    """The key in a secret: plain text, or JSON as AWS's console makes it, with one value or with one of Comet's names.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        return content.strip()
+    if isinstance(parsed, dict):
+        named = [value for name, value in parsed.items() if name.lower() in ("comet_api_key", "api_key", "comet")]
+        for value in (*named, *(parsed.values() if len(parsed) == 1 else ())):
+            return str(value).strip()
+        raise ValueError(f"the secret is JSON with {len(parsed)} values, none of them COMET_API_KEY")
+    return str(parsed).strip()
 
 
 if __name__ == "__main__":

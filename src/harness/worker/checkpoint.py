@@ -16,6 +16,7 @@ from harness.contract.errors import NotReady
 from harness.contract.steps import Arrays
 
 KEEP = 2  # the newest may be torn; the one before it is then still good
+UPLOAD = (".sagemaker-uploading", ".sagemaker-uploaded")  # the marks that SageMaker lays beside a file, one at a time
 SHORT = 16  # hexadecimal characters that tell two tensors, or two epochs, apart
 
 
@@ -66,9 +67,12 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     body = json.dumps(head).encode() + b"\n" + arrays.getvalue()
     path = folder / f"step-{checkpoint.step:09d}.ckpt"
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    atomic.write(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body, atomic.UNSYNCED)
     for old in _newest_first(folder)[KEEP:]:
-        old.unlink()
+        begun, done = (old.with_name(f"{old.name}{mark}") for mark in UPLOAD)
+        if not begun.exists():  # a file that vanishes while SageMaker uploads it fails the job
+            old.unlink()
+            done.unlink(missing_ok=True)
     return path
 
 

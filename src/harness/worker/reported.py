@@ -123,7 +123,7 @@ class Reported:
             text = metrics.table(names, ([row.get(name, math.nan) for name in names] for row in rows))
             atomic.write(self._table, text)
             if any(path.name != KEPT for path in self._kept.parent.iterdir()):  # an empty folder means none to a script
-                atomic.write(self._kept, text)
+                atomic.write(self._kept, text, atomic.UNSYNCED)
 
 
 def _say(line: str) -> None:

@@ -1,6 +1,7 @@
 """One training, from the verified job folder to its outputs."""
 
 import math
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -51,6 +52,9 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
     if cloud is not None and cloud.gpu and not gpus:  # the framework would train on, at a GPU's price
         instance = planned.placement.instance_type
         raise RunFailed(f"{instance} has GPUs, and {runtime.package} finds none: image or driver")
+    if cloud is not None and (weak := _too_old(gpus, runtime.capability)):
+        least = ".".join(map(str, runtime.capability))
+        raise RunFailed(f"{weak}: the locked libraries have code for compute capability {least} and newer alone")
     group = job.Group() if isinstance(begin, Command) else runtime.join(workers)
     stop.listen()  # again: between several workers a framework may take the signal for its own
     evidence["environment"] = environment.describe(runtime, threads, folder.code / bundle.LOCK, gpus)
@@ -95,6 +99,15 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
         evidence |= _save(folder, planned, trained)
         evidence["seconds"]["save"] = round(time.perf_counter() - began, 3)
     return group
+
+
+def _too_old(gpus: list[str], least: tuple[int, int]) -> str | None:
+    """The first GPU whose compute capability, in what is said of it, is lower."""
+    for gpu in gpus:
+        told = re.search(r"capability \(?(\d+)(?:\.|, )(\d+)", gpu)
+        if told and (int(told[1]), int(told[2])) < least:
+            return gpu
+    return None
 
 
 def _verify_code(folder: JobFolder, planned: plan.RunPlan) -> None:

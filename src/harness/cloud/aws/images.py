@@ -66,6 +66,23 @@ def resolve(session: Any, name: str, own: bool) -> Image:
     return found
 
 
+def has_repository(session: Any, name: str) -> bool:
+    """Whether there is a repository for an image of that name."""
+    parts = REFERENCE.fullmatch(name)
+    assert parts is not None
+    ecr = client(session, "ecr", parts["region"])
+    with told(f"the repository {parts['repository']}"):
+        try:
+            ecr.batch_get_image(
+                registryId=parts["number"], repositoryName=parts["repository"], imageIds=[{"imageTag": "none"}]
+            )
+        except ecr.exceptions.RepositoryNotFoundException:
+            return False
+        except ecr.exceptions.ImageNotFoundException:
+            pass
+    return True
+
+
 def find(session: Any, name: str) -> Image | None:
     """`resolve`, but None where the registry has no such image."""
     parts = REFERENCE.fullmatch(name)

@@ -36,7 +36,7 @@ class Store:
 
     def uri(self, name: str) -> str:
         """The s3:// address of a name."""
-        return f"s3://{self.bucket}/{self._key(name)}"
+        return f"s3://{self.bucket}/{self.key(name)}"
 
     def put_folder(self, name: str, files: Mapping[str, Content], say: Callable[[str], None]) -> None:
         """Make sure that `name`/ holds these files, by path.
@@ -109,7 +109,7 @@ class Store:
             for left in reversed(range(TRIES)):
                 try:
                     # in this thread alone: Python would wait at its end for those of boto3's, whatever Ctrl-C says
-                    self.client.download_file(self.bucket, self._key(name), str(temporary), Config=_alone())
+                    self.client.download_file(self.bucket, self.key(name), str(temporary), Config=_alone())
                 except FlexibleChecksumError:  # not S3's checksum: nobody but us tries again
                     if not left:
                         raise
@@ -122,13 +122,14 @@ class Store:
                     break
         return True
 
-    def _key(self, name: str) -> str:
+    def key(self, name: str) -> str:
+        """A name's key in the bucket."""
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def _listing(self, name: str) -> dict[str, str]:
         """ETags by path below `name`: md5, unless S3 encrypts with a key of yours."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(name))
-        skip = len(self._key(name))
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(name))
+        skip = len(self.key(name))
         return {each["Key"][skip:]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", ())}
 
     def _marked(self, name: str) -> dict[str, list[str]]:
@@ -136,7 +137,7 @@ class Store:
         from botocore.exceptions import ClientError
 
         try:
-            content = self.client.get_object(Bucket=self.bucket, Key=self._key(f"{name}.json"))["Body"].read()
+            content = self.client.get_object(Bucket=self.bucket, Key=self.key(f"{name}.json"))["Body"].read()
             return dict(json.loads(content))
         except ValueError:
             return {}
@@ -153,7 +154,7 @@ class Store:
         sum_ = base64.b64encode(bytes.fromhex(digest)).decode()
         for left in reversed(range(TRIES)):
             try:
-                answer = self.client.put_object(Bucket=self.bucket, Key=self._key(name), Body=body, ContentMD5=sum_)
+                answer = self.client.put_object(Bucket=self.bucket, Key=self.key(name), Body=body, ContentMD5=sum_)
                 break
             except ClientError as error:  # other bytes arrived: nobody but us tries again
                 if error.response["Error"]["Code"] != "BadDigest" or not left:
