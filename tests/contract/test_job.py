@@ -11,7 +11,7 @@ def test_the_hosts_are_those_of_sagemakers_file_and_the_first_is_the_chief(tmp_p
     sagemakers = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
     path.write_text(json.dumps(sagemakers))
     found = job.read(path)
-    assert found == job.Workers(("algo-1", "algo-2"), "algo-2")
+    assert found == job.Workers(("algo-1", "algo-2"), "algo-2", "eth0")
     assert not found.chief
     assert job.Workers(found.hosts, "algo-1").chief
     assert job.read(tmp_path / "absent").chief

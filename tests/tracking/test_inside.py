@@ -49,6 +49,25 @@ def python(folder: Path, *arguments: str, **options) -> "subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "the-key\n",
+        '{"COMET_API_KEY": "the-key"}',
+        '{"anything": "the-key"}',
+        '{"x": "1", "api_key": "the-key"}',
+        '"the-key"',
+    ],
+)
+def test_a_key_is_found_in_a_secret_as_the_console_makes_it(content):
+    assert inside.key_of(content) == "the-key"
+
+
+def test_a_secret_with_several_values_none_of_them_a_key_is_refused():
+    with pytest.raises(ValueError, match="2 values, none of them COMET_API_KEY"):
+        inside.key_of('{"user": "x", "password": "y"}')
+
+
 def test_whole_folders_travel_with_all_that_they_import(tmp_path):
     folder = lay(tmp_path)
     assert {path.name for path in (folder / "harness").iterdir() if path.is_dir()} == {*inside.PACKAGES}

@@ -42,6 +42,25 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000020.ckpt", "step-000000300.ckpt"]
 
 
+def test_a_checkpoint_that_is_being_uploaded_is_not_removed_and_marks_go_with_their_file(tmp_path: Path) -> None:
+    first = checkpoint.write(tmp_path, after(1))
+    begun, done = (first.with_name(f"{first.name}.sagemaker-{mark}") for mark in ("uploading", "uploaded"))
+    begun.touch()
+    for step in (2, 3):
+        checkpoint.write(tmp_path, after(step))
+    assert first.exists()
+    begun.rename(done)
+    checkpoint.write(tmp_path, after(4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000003.ckpt", "step-000000004.ckpt"]
+
+
+def test_what_is_not_whole_yet_has_a_name_that_sagemaker_leaves_alone(tmp_path: Path, monkeypatch: Any) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
+    checkpoint.write(tmp_path, after(1))
+    assert len(seen) == 1 and seen[0].endswith(".sagemaker-ignore")
+
+
 @pytest.mark.parametrize("damage", ["torn", "altered", "empty"])
 def test_a_damaged_checkpoint_is_skipped_with_one_line_for_the_one_before(tmp_path: Path, damage: str) -> None:
     checkpoint.write(tmp_path, after(6))

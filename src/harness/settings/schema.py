@@ -65,9 +65,7 @@ class Cloud(Mode):
     usd_per_hour: Annotated[float | None, optional(in_range(0, above=True))]
     preflight: Annotated[bool, one_of(True, False)]
     comet_secret: Annotated[str | None, optional(named("a secret's name or ARN in Secrets Manager", "null"))]
-    bucket_owner: Annotated[
-        str | None, optional(Rule("an account's 12 digits in quotes", is_account, lambda _: "null"))
-    ]
+    bucket_owner: Annotated[str | None, optional(Rule("an account's number in quotes", is_account, lambda _: "null"))]
     retries: Annotated[int, in_range(0, 30)]
     fallback: Annotated[
         list[str] | None, optional(names_of("instance types, or on-demand", "[ml.g4dn.xlarge,on-demand]"))

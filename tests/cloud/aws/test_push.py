@@ -115,12 +115,13 @@ def test_a_pushed_image_is_in_the_registry_and_the_password_is_nowhere(registry,
             assert answer.headers["Docker-Content-Digest"] == digest
         here = subprocess.run(["docker", "image", "ls", "--quiet", name], capture_output=True, text=True, check=True)
         assert here.stdout == ""
-        with pytest.raises(NotReady, match="docker login: "):
+        with pytest.raises(NotReady, match="docker push: "):
             push.push(local, "127.0.0.1:9/none:abc", "AWS", PASSWORD, say)
     finally:
         subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
     assert PASSWORD not in told.read_text()
-    configs = {line.partition(" ")[0] for line in told.read_text().splitlines() if "login" in line}
+    assert " login " not in told.read_text()  # it would ask the user's keychain
+    configs = {line.partition(" ")[0] for line in told.read_text().splitlines() if " push " in line}
     assert configs and not any(Path(config).exists() for config in configs)
 
 
@@ -151,13 +152,12 @@ def test_the_engine_that_the_user_has_chosen_is_the_one_that_pushes(registry, to
 def test_a_push_that_is_ended_leaves_no_password(told, tmp_path):
     told.parent.joinpath("bin", "docker").write_text(
         "#!/bin/sh\ncase $1 in context) echo unix:///none;; image) echo amd64;;\n"
-        'login) cat >"$DOCKER_CONFIG/config.json";;\n'
         f'push) echo "$DOCKER_CONFIG" >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/config; exec sleep 60;; esac\n'
     )
     program = (
         "import runpy, sys; sys.argv[1:] = ['mode=cloud', 'cpu']\n"
-        "from harness.cloud.aws import account, push\nfrom harness.launch import engine\n"
-        "account.session = lambda region: None\n"
+        "from harness.cloud.aws import push, session\nfrom harness.launch import engine\n"
+        "session.session = lambda region: None\n"
         f"push.to_ecr = lambda *_: push.push('local:1', 'registry/name:1', 'AWS', '{PASSWORD}', print)\n"
         "runpy.run_path('src/push_image.py', run_name='__main__')"
     )
@@ -174,11 +174,40 @@ def test_a_push_that_is_ended_leaves_no_password(told, tmp_path):
             break
         time.sleep(0.1)
     folder = Path((tmp_path / "config").read_text().strip())
-    assert PASSWORD in (folder / "config.json").read_text()
+    (given,) = json.loads((folder / "config.json").read_text())["auths"].values()
+    assert base64.b64decode(given["auth"]).decode() == f"AWS:{PASSWORD}"
+    assert (folder / "config.json").stat().st_mode & 0o077 == 0
     child.terminate()
     said, _ = child.communicate(timeout=20)
     assert (child.returncode, "Traceback" in said) == (130, False), said
     assert not folder.exists()
+
+
+def test_an_oci_image_is_refused_before_it_is_uploaded(told, tmp_path):
+    oci = "application/vnd.oci.image.manifest.v1+json"
+    told.parent.joinpath("bin", "docker").write_text(
+        f'#!/bin/sh\necho "$*" >>{told}\ncase "$*" in *Architecture*) echo amd64;; *Descriptor*) echo {oci};; esac\n'
+    )
+    with pytest.raises(NotReady, match=r"is an OCI image .*docker rmi local:1; make push-image"):
+        push.push("local:1", "registry/name:1", "AWS", PASSWORD, say)
+    assert "push" not in told.read_text()
+
+
+@pytest.mark.parametrize(
+    ("store", "output"),
+    [("[[Backing Filesystem extfs]]", ""), ("[[driver-type io.containerd.snapshotter.v1]]", "oci-mediatypes=false")],
+    ids=["classic", "containerd"],
+)
+def test_where_the_engine_would_keep_an_oci_image_it_is_told_not_to(told, store, output):
+    command = told.parent / "bin" / "docker"
+    command.write_text(
+        f'#!/bin/sh\necho "$*" >>{told}\ncase $1 in info) echo "{store}";; image) exit 1;; esac\nexit 0\n'
+    )
+    subprocess.run(
+        ["sh", ROOT / "tools" / "image.sh"], env={**os.environ, "KIND": "cpu"}, check=True, capture_output=True
+    )
+    (line,) = [line for line in told.read_text().splitlines() if line.startswith("build")]
+    assert ("oci-mediatypes=false" in line) == bool(output)
 
 
 @pytest.fixture
@@ -187,6 +216,31 @@ def session(monkeypatch):
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
         yield aws, boto3.Session()
+
+
+def test_a_person_who_may_make_no_repository_pushes_to_one_that_is_there(session, monkeypatch):
+    aws, made = session
+    aws.prepare()
+    aws.deny.add("ecr:CreateRepository")
+    digests = []
+
+    def pushed(local, name, user, password, say):
+        aws.put_image(name.rpartition(":")[2])
+        asked = [{"imageTag": name.rpartition(":")[2]}]
+        digests.append(made.client("ecr").batch_get_image(repositoryName="harness", imageIds=asked))
+        return digests[-1]["images"][0]["imageId"]["imageDigest"]
+
+    monkeypatch.setattr(push, "push", pushed)
+    assert push.to_ecr(made, "abc", "cpu", lambda: "local:1", say).asked.endswith("abc-cpu")
+
+
+def test_a_repository_that_is_made_keeps_the_newest_images_alone(session, monkeypatch):
+    _, made = session
+    monkeypatch.setattr(push, "push", lambda *_: "sha256:x")
+    with pytest.raises(NotReady):  # nothing was pushed
+        push.to_ecr(made, "abc", "cpu", lambda: "local:1", say)
+    kept = json.loads(made.client("ecr").get_lifecycle_policy(repositoryName="harness")["lifecyclePolicyText"])
+    assert kept == push.LIFECYCLE
 
 
 def test_an_image_that_is_there_is_not_built_or_pushed(session, told):
