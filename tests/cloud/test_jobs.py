@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness.cloud.aws import prices
 from harness.contract import atomic
 from tests.fakes.sagemaker.server import Fault
 from tests.support import tiny
@@ -83,7 +84,7 @@ def test_without_a_terminal_sigterm_stops_and_a_hangup_leaves(aws, project, type
 def test_what_takes_too_long_is_a_failure_with_its_reason_and_a_way_on(aws, project, speed, capacity, reason):
     aws.speed, aws.no_capacity = speed, not capacity
     try:
-        done = burst(aws, project, "epochs=60", "mode.usd_per_hour=1", "mode.max_usd=0.17", settings=SLOWLY)
+        done = burst(aws, project, "epochs=60", "mode.usd_per_hour=1", "mode.max_usd=0.24", settings=SLOWLY)
     finally:
         aws.speed, aws.no_capacity = 1.0, False
     assert done.returncode == 1, done.stdout + done.stderr
@@ -113,7 +114,9 @@ def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need
     assert sorted(each.experiment.config["rate"] for each in found) == [0.1, 0.2, 0.3]
     assert {each.status for each in found} == {"completed"}
     jobs = [job_of(aws, run).describe() for run in folders]
-    assert {each["StoppingCondition"]["MaxRuntimeInSeconds"] for each in jobs} == {int(1 / aws.price * 3600)}
+    hour = aws.spot_price + 30 * aws.disk_price / prices.MONTH
+    longest = int(1 / hour * 3600 - prices.ENDING)
+    assert {each["StoppingCondition"]["MaxRuntimeInSeconds"] for each in jobs} == {longest}
     sent = [each.key for each in aws.requests[already:] if each.method == "PUT" and "/datasets/" in each.key]
     assert len(sent) == len(set(sent)) > 0
     assert launcher.text.count("completed rate=") == 3
@@ -138,7 +141,7 @@ def test_a_sweep_beyond_the_quota_that_is_killed_in_the_middle_is_finished_by_th
     assert {each.status for each in found} == {"completed"}
     told = [aws.jobs[name].describe() for name in set(aws.jobs) - before]
     spans = [(each["CreationTime"], each["TrainingEndTime"]) for each in told]
-    assert len(spans) == 4 and max(sum(begin <= at < end for begin, end in spans) for at, _ in spans) == 2
+    assert len(spans) == 4 and max(sum(begin <= at < end for begin, end in spans) for at, _ in spans) <= 2
 
 
 @pytest.mark.parametrize("sweep", [(), ("-m", "rate=0.1,0.2")], ids=["one", "sweep"])
@@ -151,8 +154,8 @@ def test_a_job_that_sagemaker_refuses_is_a_failed_run_that_says_why(aws, project
         aws.deny.clear()
     assert done.returncode == 1, done.stdout + done.stderr
     (run,) = set(runs(project)) - set(before)
-    assert record_of(run).status == "failed" and "AccessDenied" in record_of(run).reason
-    assert "AccessDenied" in done.stdout + done.stderr
+    assert record_of(run).status == "failed" and "AWS denies CreateTrainingJob" in record_of(run).reason
+    assert "is not authorized to perform: sagemaker:CreateTrainingJob" in done.stdout + done.stderr
 
 
 # S3 at its worst.

@@ -307,6 +307,16 @@ def test_no_gpu_where_one_is_paid_for_ends_the_job(source: Path, tmp_path: Path)
     assert run(tiny.stage(tmp_path / "cpu", source, without))[0] == 0
 
 
+@pytest.mark.parametrize("said", ["Tesla V100, capability (7, 0), cuda 12.9", "Tesla V100, capability 7.0, driver 535"])
+def test_a_gpu_that_the_libraries_have_no_code_for_ends_the_job_before_it_crashes(tmp_path: Path, said: str) -> None:
+    added = f"class Old(Runtime):\n    capability = (7, 5)\n\n    def devices(self):\n        return ['{said}']\n\n\n"
+    root = variant(tmp_path, f"{added}PROGRAM = replace(PROGRAM, runtime=Old())\n")
+    rented = dataclasses.replace(PLACEMENT, instance_type="ml.p3.2xlarge", cloud=CLOUD)
+    refused(
+        tiny.stage(tmp_path / "job", root, rented), f"{said}: the locked libraries have code for compute capability 7.5"
+    )
+
+
 def test_the_runtime_is_configured_before_anything_of_the_framework_is_imported(tmp_path: Path) -> None:
     early = (
         "import sys\n"
