@@ -12,7 +12,6 @@ from harness.cloud import burst, children
 from harness.cloud.aws.refusal import Busy
 from harness.contract.errors import NotReady
 from harness.launch import follow, request
-from harness.launch.runner import Ended
 from tests.fakes.sagemaker.answers import MODEL, broken
 from tests.support import away
 from tests.support.shell_jobs import UNTIL_STOPPED
@@ -127,7 +126,7 @@ def fault(*what):
     return Fault(*what, times=100)
 
 
-def interrupted_within(account, tmp_path, seconds, reason, sending=None) -> Ended:
+def interrupted_within(account, tmp_path, seconds, reason, sending=None):
     """Follow such a run, interrupt it after a second: it has ended within so many more, for that reason."""
     run, lines = away.stage(tmp_path / "runs"), []
     sending = sending or away.burst_of(account, account.image)

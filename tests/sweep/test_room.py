@@ -70,16 +70,19 @@ def sweep(account, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(burst, "sent", away.directly(account, "sleep 1.5"))
     said: list[str] = []
 
-    def begin(count: int, admitted: int | None, notes: Any = None, hear: Any = str) -> Waiting:
+    def begin(count, admitted, notes=None, hear=str):
         drafts = [
             Draft(away.planned(number), None, None, programs.bundle_of("tiny"), b"", None, tmp_path / "runs")
             for number in range(count)
         ]
         (tmp_path / "runs").mkdir(exist_ok=True)
+
+        def heard(line):
+            said.append(line)
+            hear(line)
+
         pairs = [(draft, Target(account, admitted)) for draft in drafts]
-        waiting = Waiting(
-            pairs, lambda run, plan: Job(account, run), lambda line: (said.append(line), hear(line)), at_once=0
-        )
+        waiting = Waiting(pairs, lambda run, plan: Job(account, run), heard, at_once=0)
         followed.watch([], notes or queue.SimpleQueue(), waiting)
         return waiting
 
