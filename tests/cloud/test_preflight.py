@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.cloud import cost, preflight, spot, trial
+from harness.cloud import code, cost, preflight, spot, trial
 from harness.cloud.aws.images import Image
-from harness.cloud.aws.prices import Budget
+from harness.cloud.aws.prices import ENDING, Budget
 from harness.contract import plan, program, record, serial
 from harness.contract.errors import DataError, NotReady
 from harness.contract.plan import DatasetId, Git, Promise
@@ -47,10 +47,10 @@ def state(git: Git | None = GIT, unknown: tuple[str, ...] = (), **changes: Any) 
     ],
 )
 def test_code_that_nobody_could_find_again_is_not_sent(found: GitState, complaint: str) -> None:
-    preflight.check_code(state(), allow_dirty=False)
-    preflight.check_code(found, allow_dirty=True)
+    code.check_code(state(), allow_dirty=False)
+    code.check_code(found, allow_dirty=True)
     with pytest.raises(NotReady, match=f"mode=cloud: .*{complaint}"):
-        preflight.check_code(found, allow_dirty=False)
+        code.check_code(found, allow_dirty=False)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,9 @@ def target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> preflight.SageMak
     monkeypatch.setattr(program, "load", lambda name: PROGRAM)
     monkeypatch.setattr(trial, "run", lambda *_: None)
     nothing: Any = None
-    budget = Budget(1.0, None, 10)
-    return preflight.SageMakerTarget(THERE, settings, print, nothing, nothing, Image("", "", ""), "", budget)
+    budget, mode = Budget(1.0, None, 10), settings.mode
+    assert isinstance(mode, Cloud)
+    return preflight.SageMakerTarget(THERE, settings, print, nothing, nothing, Image("", "", ""), "", budget, mode)
 
 
 def test_the_sample_is_not_trained_on_at_a_price(target: preflight.SageMakerTarget) -> None:
@@ -111,7 +112,7 @@ def test_spot_is_for_programs_that_resume_unless_it_is_asked_for(
     assert isinstance(settings.mode, Cloud)
     found = spot.resume(settings, settings.mode)
     assert found.mode.spot is wanted
-    words = found.in_words(Budget(2.0, 10.0, 18000))
+    words = found.in_words(Budget(2.0, 10.0, 18000 - ENDING))
     assert words.startswith(status or "unknown")
     assert ("up to 10.00 USD" in words) is (status != "proven")
     assert "USD" not in found.in_words(Budget(None, None, 18000))

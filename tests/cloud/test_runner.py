@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.cloud import burst as bursts
 from harness.cloud import job, runner
 from harness.cloud.job import Job
 from harness.contract import plan
@@ -29,6 +30,9 @@ class Store:
     def __init__(self) -> None:
         self.names: list[str] = []
 
+    def key(self, name: str) -> str:
+        return name
+
     def put(self, name: str, content: object) -> None:
         self.names.append(name)
 
@@ -41,7 +45,7 @@ class Session:
     def __init__(self, *jobs: str) -> None:
         self.jobs = jobs
 
-    def list_training_jobs(self, NameContains: str) -> dict[str, Any]:
+    def list_training_jobs(self, NameContains: str, **order: str) -> dict[str, Any]:
         return {"TrainingJobSummaries": [{"TrainingJobName": name} for name in self.jobs if NameContains in name]}
 
 
@@ -56,10 +60,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
 
 def burst(
     monkeypatch: pytest.MonkeyPatch, session: Session, answer: Callable[[], dict[str, str]]
-) -> tuple[runner.Burst, Store]:
+) -> tuple[bursts.Burst, Store]:
     store = Store()
-    monkeypatch.setattr(runner, "sent", lambda asked: answer())
-    made = runner.Burst(session, store, lambda planned: {"base_job_name": BEGINS})  # type: ignore[arg-type]
+    monkeypatch.setattr(bursts, "sent", lambda asked, unwanted: answer())
+    made = bursts.Burst(session, store, lambda planned: {"base_job_name": BEGINS})  # type: ignore[arg-type]
     return made, store
 
 
@@ -92,10 +96,10 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_beginning(run: RunFolder, m
 
 
 def test_a_job_that_is_nowhere_was_refused(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusal = {"code": "ResourceLimitExceeded", "message": "too many"}
-    with pytest.raises(NotReady, match="SageMaker: ResourceLimitExceeded: too many"):
+    refusal = {"code": "ValidationException", "message": "too long"}
+    with pytest.raises(NotReady, match="SageMaker: CreateTrainingJob: ValidationException: too long"):
         burst(monkeypatch, Session(f"other-{BEGINS}-0"), lambda: refusal)[0].send(run)
-    assert Job.read(run.cloud).name is None
+    assert not run.cloud.exists()
 
 
 def test_only_a_run_whose_job_goes_on_is_attached(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +112,7 @@ def test_only_a_run_whose_job_goes_on_is_attached(run: RunFolder, monkeypatch: p
         runner.find(run)
     session.jobs = (f"{BEGINS}-1",)
     run.log.write_text("said before")
-    assert runner.find(run).outlives and not run.log.exists()
+    assert runner.find(run).remote and not run.log.exists()
     assert json.loads(run.cloud.read_text())["name"] == f"{BEGINS}-1"
     run.record.write_text("{}")
     with pytest.raises(NotReady, match="is over: its record is there"):

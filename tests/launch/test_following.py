@@ -20,7 +20,7 @@ PATIENCE = 5.0  # seconds that a test's worker waits for what it should be told
 class Worker:
     """A runner whose worker says `lines`; it goes on until it is stopped, where it is deaf until it is killed."""
 
-    outlives = False
+    outlives = remote = False
 
     def __init__(self, *lines: str, code: int = 1, waits: bool = True, deaf: bool = False) -> None:
         self.grace: float | None = 0.1 if deaf else PATIENCE

@@ -10,8 +10,6 @@ from botocore.stub import Stubber
 
 from harness.cloud.aws import account
 from harness.contract.errors import NotReady
-from harness.settings.schema import Cloud
-from tests.support.verbs import composed
 
 NUMBER, BUCKET, ARN = "123456789012", "mine", "arn:aws:iam::123456789012:role/harness"
 Stub = Callable[[str], Stubber]
@@ -58,13 +56,6 @@ def role(trust: object) -> dict[str, Any]:
 TRUSTING = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}]}
 
 
-def cloud(**changes: object) -> Cloud:
-    words = [f"mode.{name}={value}" for name, value in changes.items()]
-    mode = composed("mode=cloud", *words).mode
-    assert isinstance(mode, Cloud)
-    return mode
-
-
 def test_an_account_is_found_with_a_role_and_a_bucket_of_its_own(
     session: Any, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +64,7 @@ def test_an_account_is_found_with_a_role_and_a_bucket_of_its_own(
     stub("iam").add_response("get_role", role(TRUSTING), {"RoleName": "harness"})
     asked = {"Bucket": f"sagemaker-us-east-1-{NUMBER}", "ExpectedBucketOwner": NUMBER}
     stub("s3").add_response("head_bucket", {"BucketRegion": "us-east-1"}, asked)
-    found = account.find(cloud())
+    found = account.find(None, None, None, None)
     assert (found.number, found.region, found.role, found.bucket) == (NUMBER, "us-east-1", ARN, asked["Bucket"])
 
 
@@ -81,10 +72,10 @@ def test_an_account_is_found_with_a_role_and_a_bucket_of_its_own(
     ("code", "complaint"),
     [
         ("404", "mode.bucket=mine does not exist"),
-        ("403", "mode.bucket=mine belongs to another account, or s3:ListBucket on it is denied"),
+        ("403", "mode.bucket=mine belongs to another account than 123456789012, or s3:ListBucket on it is denied"),
         ("301", "mode.bucket=mine is not in us-east-1, where the job would run"),
         ("ExpiredToken", "the AWS credentials have expired"),
-        ("SlowDown", "the bucket mine: HeadBucket: SlowDown"),
+        ("SlowDown", "the bucket mine: SlowDown"),
     ],
 )
 def test_a_bucket_that_a_job_cannot_use_is_one_line(session: Any, stub: Stub, code: str, complaint: str) -> None:

@@ -39,3 +39,13 @@ def test_a_warm_pool_that_the_account_may_not_keep_is_refused_before_anything_is
 def test_what_may_not_be_asked_is_unknown(account):
     account.deny |= {"servicequotas:ListServiceQuotas", "servicequotas:ListAWSDefaultServiceQuotas"}
     assert quotas.check(session("us-east-1"), "ml.g5.xlarge", 1, spot=True).at_a_time(1) is None
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_a_quota_is_held_against_the_number_of_instances(account, count):
+    made = session("us-east-1")
+    if count > 4:
+        with pytest.raises(NotReady, match="training job usage is 4, the job needs 5"):
+            quotas.check(made, "ml.g5.xlarge", count, spot=False)
+    else:
+        assert str(quotas.check(made, "ml.g5.xlarge", count, spot=False)).endswith("training job usage: 4")
