@@ -7,7 +7,10 @@ from typing import Any
 
 from harness.cloud.aws.refusal import told
 from harness.cloud.aws.session import client
-from harness.contract import atomic
+from harness.contract import atomic, legal
+from harness.contract.errors import NotReady
+from harness.contract.serial import LARGEST, from_json, parse
+from harness.runs import reading
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,12 @@ class Job:
         """What `write` kept.
 
         Raises:
-            OSError, ValueError, TypeError: there is none, or it is torn.
+            NotReady: there is none, or it is damaged.
         """
-        found: dict[str, Any] = json.loads(path.read_text())
-        return Job(**found)
+        try:
+            return from_json(Job, parse(reading.content(path, LARGEST)))
+        except (OSError, ValueError) as error:
+            raise NotReady(f"{path} does not say which job it is: {legal.spelled(str(error))}") from error
 
     def write(self, path: Path) -> None:
         """Keep it."""

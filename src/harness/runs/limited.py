@@ -10,7 +10,7 @@ class Limited(io.RawIOBase):
     Readers of archives read as many bytes as a header states before they look at what the header is of.
     """
 
-    def __init__(self, file: IO[bytes], total: int, at_once: int) -> None:
+    def __init__(self, file: IO[bytes] | io.BufferedIOBase, total: int, at_once: int) -> None:
         self._file, self.total, self.at_once = file, total, at_once
 
     def read(self, size: int = -1, /) -> bytes:

@@ -5,6 +5,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from harness.cloud.aws import store as store_module
 from harness.cloud.aws.store import Store, unpack
 from harness.contract.errors import RunFailed
 
@@ -63,6 +64,16 @@ def test_one_flipped_byte_is_found(tmp_path):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(RunFailed):
+        unpack(path, tmp_path / "to")
+
+
+@pytest.mark.parametrize(("limit", "value"), [("TOTAL", 100_000), ("MOST", 3), ("PIECE", 10_000)])
+def test_an_archive_that_is_too_much_is_said_to_be_one(tmp_path, monkeypatch, limit, value):
+    long = ("x" * 90 + "/") * 200 + "x"  # its header takes 18 kB
+    members = [(long, b"") if limit == "PIECE" else (f"file-{number}", bytes(40_000)) for number in range(5)]
+    path = archive(tmp_path / "a", *members)
+    monkeypatch.setattr(store_module, limit, value)
+    with pytest.raises(RunFailed, match=f"at most {value} are read|more than {value} (bytes|files)"):
         unpack(path, tmp_path / "to")
 
 

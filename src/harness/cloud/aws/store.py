@@ -20,8 +20,12 @@ from harness.cloud.aws.refusal import told
 from harness.cloud.aws.threads import together
 from harness.contract import legal
 from harness.contract.errors import RunFailed
+from harness.runs.limited import Limited
 
 TRIES = 4  # where the bytes did not arrive whole
+TOTAL = 2**36  # bytes that an archive may unpack to
+MOST = 100_000  # files in it
+PIECE = 2**20  # bytes that are read at once; also the most that a header may state of itself
 REPORTS = 5  # lines about an upload, about
 Content = bytes | Path
 
@@ -176,8 +180,10 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-            for member in tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=Limited(stream, TOTAL, PIECE), mode="r:") as tar:
+            for number, member in enumerate(tar):
+                if number > MOST:
+                    raise ValueError(f"it holds more than {MOST} files")
                 path = folder / member.name
                 inside = path.resolve().is_relative_to(folder.resolve())
                 if not inside or not (member.isreg() or member.isdir()):
@@ -189,10 +195,10 @@ def unpack(archive: Path, folder: Path) -> None:
                 file = tar.extractfile(member)
                 assert file is not None
                 with path.open("wb") as target:
-                    shutil.copyfileobj(file, target, 2**20)
-            while stream.read(2**20):  # the checksum stands at the end
+                    shutil.copyfileobj(file, target, PIECE)
+            while stream.read(PIECE):  # the checksum stands at the end
                 pass
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the file system's, not gzip's
         raise RunFailed(f"{archive.name} is damaged: {error}") from error
