@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -28,13 +28,16 @@ class Worker:
         self._lines, self._waits, self._deaf, self._over = lines, waits, deaf, threading.Event()
 
     def start(self, run: RunFolder, dataset: Path) -> Any:
-        self.stdout = self._say()
+        self.stdout, self._left = self, list(self._lines)
         return self
 
-    def _say(self) -> Iterator[str]:
-        yield from self._lines
+    def readline(self, most: int) -> str:
+        """The next line; at its end an empty one, as of a pipe."""
+        if self._left:
+            return self._left.pop(0)
         if self._waits:
             self._over.wait(PATIENCE)
+        return ""
 
     def wait(self) -> None:
         pass

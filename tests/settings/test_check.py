@@ -89,5 +89,5 @@ def test_what_is_checked_is_what_was_composed() -> None:
     settings = composed("mode=cloud", "learning_rate=1")
     parts = {name: vars(getattr(settings, name)) for name in ("mode", "data", "comet")}
     rest = {name: value for name, value in vars(settings).items() if name not in (*parts, "training")}
-    again = check({**vars(settings.training), **parts, **rest})
+    again = check({**vars(settings.training), **parts, **rest, "carry": list(settings.carry)})
     assert again == settings and isinstance(again.mode, Cloud) and math.isclose(again.training.learning_rate, 1)
