@@ -1,4 +1,5 @@
 import ast
+import configparser
 import importlib.metadata
 import json
 import re
@@ -223,3 +224,16 @@ def test_the_pure_middle_imports_the_standard_library_alone(place):
             top, _, rest = name.partition(".")
             own = top == "harness" and rest.partition(".")[0] in PURE_MAY_IMPORT
             assert top in sys.stdlib_module_names or own, (path.name, name)
+
+
+def test_what_commands_leave_by_default_is_no_change_of_the_project():
+    left = ("20260101T000000Z-00000000.zip", "report.html", "runs/x", "results/x", ".cache/dvc/x", "data")
+    for name in left:
+        assert subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT, check=False).returncode == 0, name
+
+
+def test_dvc_keeps_what_it_unpickles_in_the_project():
+    config = configparser.ConfigParser()
+    config.read_string((ROOT / ".dvc" / "config").read_text().replace("    ", ""))
+    place = Path(config["core"]["site_cache_dir"])  # by default in /var/tmp, where anybody may write
+    assert not place.is_absolute() and place.parts[0] == ".cache" and ".." not in place.parts
