@@ -169,6 +169,23 @@ def test_a_shrunk_batch_is_the_batch_at_that_size_and_costs_as_much_less() -> No
     assert [trainer.work(done) for done in (0, 3, 12)] == [0, 0.75, 9.75]
 
 
+def test_as_many_steps_are_small_as_small_epochs_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = step.Trainer(small_data.training(small_epochs=0.5), small_data.dataset())
+    taken: list[int] = []
+
+    def compiled(resolution: int) -> Any:
+        def advance(at: Any, stop: Any) -> Any:
+            taken.append(resolution)
+            return stop
+
+        return advance
+
+    monkeypatch.setattr(trainer, "_compile", compiled)
+    for _ in range(6):
+        trainer.advance()
+    assert taken == [16, 16, 16, 32, 32, 32]
+
+
 def test_two_epochs_of_alternate_flips_show_each_image_both_ways() -> None:
     coins = np.array([True, False, True])
     first, second, third = (augment.alternate(coins, tf.constant(epoch, tf.int64)).numpy() for epoch in range(3))
