@@ -8,13 +8,13 @@ from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while th
 # isort: split
 import sys
 import time
+from dataclasses import replace
 
 from harness import console
 from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import Comet
 from harness.settings.verb import Names, Verb
 
 VERB = Verb(
@@ -48,7 +48,9 @@ def attach(line: CommandLine) -> int:
     planned, job = stored.read(run).plan, runner.find(run)
     asked = planned.placement.cloud
     assert asked is not None
-    comet = Comet(asked.comet_project, asked.comet_workspace)  # where the run was meant to go
+    comet = replace(
+        settings.comet, project=asked.comet_project, workspace=asked.comet_workspace
+    )  # where the run was meant to go
     dataset = obtain.place(ROOT, settings.data, program.load(settings.program).source())
     summary.announce(planned, run)
     return conclude.conclude(conclude.Started(job, run, planned, dataset, comet, since))

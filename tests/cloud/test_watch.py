@@ -1,5 +1,6 @@
 """The process that watches a job, in this process: what it says where rights, credentials, patience or lines fail."""
 
+import threading
 import time
 
 import pytest
@@ -28,10 +29,11 @@ def lines_of(account, within=15.0, during=None):
     return said, watching
 
 
-def test_lines_after_empty_pages_and_late_ones_are_read_to_the_last(account):
-    account.log_delay = 1.0
+def test_lines_after_empty_pages_and_late_ones_are_read_to_the_last(account, monkeypatch):
+    account.log_delay = 4.0
+    monkeypatch.setattr(watch, "LATE", 8.0)
     account.send("echo worker x; echo epoch=1; echo last")
-    said, watching = lines_of(account)
+    said, watching = lines_of(account, 30)
     assert [line for line in said if not line.startswith("sagemaker")] == ["worker x", "epoch=1", "last"]
     assert watching.over
 
@@ -84,9 +86,10 @@ def test_credentials_that_nobody_can_renew_end_the_watch(account):
 
 
 def test_throttling_is_obeyed_in_silence(account):
-    account.throttled = {"sagemaker:DescribeTrainingJob": 2, "logs": 2}
+    account.throttled = {"sagemaker:DescribeTrainingJob": 1, "logs": 2}
+    threading.Timer(4.0, lambda: account.throttled.pop("sagemaker:DescribeTrainingJob")).start()
     account.send("echo worker x; sleep 1; echo test_x=1")
-    said, watching = lines_of(account, within=30)
+    said, watching = lines_of(account, within=60)
     assert watching.over and "test_x=1" in said
     assert not [line for line in said if "AWS" in line]
 

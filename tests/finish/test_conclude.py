@@ -25,7 +25,7 @@ def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
     """Conclude a run whose worker says one epoch and ends so; what it came to, and what was done of it."""
 
     class Tracker:
-        def __init__(self, *_: Any) -> None:
+        def __init__(self, *_: Any, **options: Any) -> None:
             self.done: list[str] = []
             trackers.append(self)
 
@@ -63,7 +63,7 @@ def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
         monkeypatch.setattr(conclude.follow, "follow", follow)
         monkeypatch.setattr(conclude.collect, "collect", lambda run, planned, ended: found)
         monkeypatch.setattr(conclude, "_judged", lambda *_: judged)
-        started = Started(None, run, planned, tmp_path, Comet("p", None), 0.0)  # type: ignore[arg-type]
+        started = Started(None, run, planned, tmp_path, Comet("p", None, None, False), 0.0)  # type: ignore[arg-type]
         try:
             code = conclude.conclude(started, *([judge] if judge else []))
         finally:

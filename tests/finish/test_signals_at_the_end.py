@@ -41,7 +41,7 @@ def begun(tmp_path, monkeypatch):
     noted = []
 
     class Copies:
-        def __init__(self, *names):
+        def __init__(self, *names, **options):
             pass
 
         def finish(self, record):
@@ -52,7 +52,9 @@ def begun(tmp_path, monkeypatch):
     for module, name in ((conclude.collect, "collect"), (conclude.plots, "draw"), (conclude.summary, "summarise")):
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, n=name, act=original: (noted.append(n), act(*given))[1])
-    return conclude.Started(Done(run), run, PLAN, tmp_path, Comet("project", None), time.monotonic()), noted
+    return conclude.Started(
+        Done(run), run, PLAN, tmp_path, Comet("project", None, None, False), time.monotonic()
+    ), noted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

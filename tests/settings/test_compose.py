@@ -19,7 +19,14 @@ from tests.support.verbs import ROOT, TRAIN, composed
 
 # What commit c41321c composed, which had no program to choose; a line's own values are those that differ from a base.
 EARLIER = json.loads((ROOT / "tests" / "settings" / "composed.json").read_text())
-SINCE = {"program": "cifar10", "data.pin": "data.dvc", "detach": False, "carry": []}
+SINCE = {
+    "program": "cifar10",
+    "data.pin": "data.dvc",
+    "detach": False,
+    "carry": [],
+    "comet.model": None,
+    "comet.register": False,
+}
 SINCE_AWAY: dict[str, Any] = {
     **dict.fromkeys(("mode.fallback", "mode.wait_minutes", "mode.max_usd_month", "mode.bucket_owner", "mode.subnets")),
     **dict.fromkeys(("mode.security_groups", "mode.volume_key", "mode.output_key", "mode.tags")),

@@ -104,6 +104,8 @@ def test_six_jobs_with_a_quota_of_two_all_end_and_none_leaves_a_failed_record(ac
     assert len(waiting.followed) == len(account.jobs) == 6 and not waiting.left and waiting.refusal is None
     assert {job.describe()["TrainingJobStatus"] for job in account.jobs.values()} == {"Completed"}
     assert most_at_once(account) == 2
+    if admitted:  # it is known how many there are room for: nobody asks in vain
+        assert not [each for each in sweep.said if each.startswith("waiting")]
     assert len(list((tmp_path / "runs").iterdir())) == 6 and not list((tmp_path / "runs").glob("*/record.json"))
 
 

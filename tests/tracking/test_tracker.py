@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -83,6 +84,10 @@ def answer(mode: str, path: str) -> tuple[int, Any]:
         return 200, opened
     if path.endswith("isAlive/ver"):
         return 200, {"version": "4.0.0"}
+    if path.endswith("experiment/metadata"):
+        return 200, {"experimentKey": "k" * 32, "experimentName": "x"}
+    if path.endswith("get-metric"):
+        return 200, {"metrics": []}
     if mode == "goes down":
         return 500, {}
     return 200, {"is_alive_beat_duration_millis": 10000, "gpu_monitor_interval_millis": 60000}
@@ -93,6 +98,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, mode: str) -> None:
         self.seen: list[tuple[str, bytes]] = []
+        self.metrics: dict[str, list[dict[str, Any]]] = {}  # of the experiment, by name
         self.ended = threading.Event()
         server = self
 
@@ -105,6 +111,9 @@ class Server(ThreadingHTTPServer):
                 if mode == "stalls":
                     server.ended.wait()
                 status, content = answer(mode, self.path.partition("?")[0])
+                if self.path.partition("?")[0].endswith("get-metric"):
+                    (name,) = parse_qs(urlsplit(self.path).query)["metricName"]
+                    content = {"metrics": server.metrics.get(name, [])}
                 text = json.dumps(content).encode()
                 with contextlib.suppress(OSError):
                     self.send_response(status)
@@ -470,7 +479,7 @@ def test_a_comet_that_fails_costs_15_seconds_at_most_and_the_archive_remains(cop
         "goes down",
         "loses tags",
     )  # Comet has an experiment of that key, so the plain upload would be refused
-    assert ("--force-reupload" in copied.tracked.upload) == begun
+    assert ("--force-upload" in copied.tracked.upload) == begun
     assert "\n" not in str(copied.tracked)
 
 

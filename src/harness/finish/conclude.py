@@ -98,7 +98,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
             errors.append(error)
 
     run, planned, comet = started.run, started.plan, started.comet
-    tracker = Tracker(run, planned, comet.project, comet.workspace)
+    tracker = Tracker(run, planned, comet.project, comet.workspace, model=comet.model, register=comet.register)
     listener = Listener(run.log, log_epoch)
     threading.Thread(target=plots.prepare, daemon=True).start()
     ended = follow.follow(started.runner, run, started.dataset, listener, started.held.received)

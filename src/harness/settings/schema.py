@@ -109,6 +109,8 @@ class Comet:
 
     project: Annotated[str, Rule("a project's name", bool, lambda _: "my-project")]
     workspace: Annotated[str | None, Rule("a workspace's name, or null", lambda _: True, lambda _: "null")]
+    model: Annotated[str | None, optional(named("a name for the trained model", "null"))]
+    register: Annotated[bool, one_of(True, False)]
 
 
 @dataclass(frozen=True)

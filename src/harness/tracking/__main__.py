@@ -1,6 +1,8 @@
 """Make one of Comet's copies of a run, in a child process of its own.
 
-`python -m harness.tracking offline|online RUN_FOLDER EXPERIMENT_KEY PROJECT WORKSPACE`
+`python -m harness.tracking offline|online RUN_FOLDER EXPERIMENT_KEY PROJECT WORKSPACE OPTIONS`
+
+OPTIONS is JSON: whether the training is `here`, the name of the `model` in Comet, whether to `register` it.
 """
 
 import json
@@ -11,14 +13,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.contract import atomic
 from harness.provenance.credentials import redact
 from harness.runs.run_folder import RunFolder
-from harness.tracking import logged
+from harness.tracking import fields, logged
 from harness.tracking.tracker import EVENTS, OFFLINE_PATIENCE, ONLINE_PATIENCE, RECORDED
 
 LOOK = 0.5  # seconds between two looks at the events
@@ -42,13 +44,13 @@ AUTOMATIC = (
 )
 
 
-def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None:
+def main(kind: str, folder: str, key: str, project: str, workspace: str, options: str = "{}") -> None:
     """Make one copy; the state of the online one goes to online.json, step by step."""
     os.nice(5)  # the training comes first
     run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
     end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.WARNING)
     sys.stdout = sys.stderr = stream
-    url = None
+    url, wanted = None, {"here": False, "model": None, "register": False, **json.loads(options)}
     try:
         experiment = start(kind, key, project, workspace, scratch, stream, complaints)
         if experiment.alive:
@@ -56,7 +58,10 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
                 url = experiment.url
                 notify(run, url=url, done=False, why=None)
             try:
-                copy(experiment, run, end)
+                if wanted["here"]:
+                    watch_machine(experiment)
+                rest = Rest(key if kind == "online" else None, complaints)
+                copy(experiment, run, end, rest, wanted)
             finally:
                 experiment.end()
     except Exception as error:  # whatever goes wrong in Comet is a copy not made, never a failed run
@@ -74,7 +79,13 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str) -> None
 
 
 def start(
-    kind: str, key: str, project: str, workspace: str, scratch: Path, stream: "Redacted", complaints: "Complaints"
+    kind: str,
+    key: str,
+    project: str,
+    workspace: str,
+    scratch: Path,
+    stream: "Redacted",
+    complaints: "Complaints",
 ) -> Any:
     """Import Comet and open the experiment; it is not `alive` where Comet gave up, and has complained of why."""
     import comet_ml
@@ -95,6 +106,18 @@ def start(
     )
 
 
+def watch_machine(experiment: Any) -> None:
+    """Log what processors, memory and GPUs do, which are the run's where it trains on this machine.
+
+    Comet's own switch would also ask the clouds' metadata services where this is, and tell the machine's packages.
+    """
+    experiment.log_env_cpu = experiment.log_env_gpu = True
+    try:
+        experiment._start_system_metrics_data_logger()
+    except Exception:  # a curve that is missing
+        traceback.print_exc()
+
+
 def reason(error: Exception, opened: bool) -> str:
     """An error in words for someone who does not read Comet's source."""
     text = str(error) or type(error).__name__
@@ -103,13 +126,19 @@ def reason(error: Exception, opened: bool) -> str:
     return f"the answer was not Comet's ({text})" if odd and not opened else text
 
 
-def copy(experiment: Any, run: RunFolder, end: "End") -> None:
+def copy(experiment: Any, run: RunFolder, end: "End", rest: "Rest", wanted: dict[str, Any]) -> None:
     """Log the plan, each epoch as it comes, and how the run ended."""
+    plan = run.planned()
+    there = rest.ask(lambda api: fields.logged_steps(api, plan)) or set()
     logged.log_plan(experiment, run)
+    rest.ask(lambda api: fields.fill_origin(api, run))
     for values in follow(run.comet / EVENTS, end):
-        logged.log_epoch(experiment, values)
+        if values["step"] not in there:
+            logged.log_epoch(experiment, values)
     if end.recorded:
         logged.log_record(experiment, run)
+        fields.log_outcome(experiment, run, wanted["model"], wanted["register"])
+        rest.ask(lambda api: fields.fill_outcome(api, run))
     else:
         logged.log_interruption(experiment)
 
@@ -157,6 +186,33 @@ class End:
         os._exit(1)
 
 
+class Rest:
+    """Comet's REST interface to one experiment; of an archive there is none. What it refuses is missing, no more."""
+
+    def __init__(self, key: str | None, complaints: "Complaints") -> None:
+        self._key, self._complaints = key, complaints
+        self._api: Any = None
+
+    def ask(self, question: Callable[[Any], Any]) -> Any:
+        """The answer; None where there is none."""
+        if self._key is None:
+            return None
+        from comet_ml import APIExperiment
+
+        open_experiment: Any = APIExperiment  # Comet ships no types
+        self._complaints.deaf = True
+        try:
+            if self._api is None:
+                self._api = open_experiment(previous_experiment=self._key, cache=False)
+            return question(self._api)
+        except Exception:  # Comet's errors have no base of their own
+            traceback.print_exc()
+            self._key = None
+            return None
+        finally:
+            self._complaints.deaf = False
+
+
 class Redacted:
     """A stream without secrets: Comet prints a key that it finds invalid."""
 
@@ -184,8 +240,11 @@ class Complaints(logging.Handler):
     def __init__(self, level: int) -> None:
         super().__init__(level)
         self.lines: list[str] = []
+        self.deaf = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.deaf:
+            return
         message = record.getMessage()
         if record.levelno >= logging.ERROR or message.startswith("Failed to add tag"):
             self.lines.append(message)

@@ -1,6 +1,6 @@
 """What is logged to Comet: the plan, each epoch, and the record, all by the program's own description.
 
-The model stays here: it is large, and its digest in the record says which one it is.
+The model stays here unless comet.model gives it a name: its digest in the record says which one it is.
 """
 
 import io
@@ -14,6 +14,7 @@ from harness.contract.plan import RunPlan
 from harness.contract.serial import to_json
 from harness.runs import run_folder
 from harness.runs.run_folder import RunFolder
+from harness.tracking import fields
 
 CODE = "code.zip"  # the bundle as one asset: each is a request to Comet
 
@@ -23,11 +24,10 @@ def log_plan(experiment: Any, run: RunFolder) -> None:
     plan = run.planned()
     what, origin = plan.experiment, plan.provenance
     dataset = {"dataset_name": what.dataset.name, "dataset_hash": what.dataset.hash}
-    experiment.set_name(plan.run_id)
+    experiment.set_name(name(plan))
     experiment.log_parameters({**what.config, **dataset, "experiment_id": plan.experiment_id})
     others: dict[str, Any] = {"run_id": plan.run_id, "program": what.program, "about": plan.description.about}
     others |= {"code_sha256": what.code, "lock_sha256": what.lock, **dataset}
-    # Not in Comet's own git fields: it reads those from a repository, and has no public call that takes values.
     others |= {"sweep": origin.sweep, "replays": origin.replays, "resumed": origin.resumed}
     others |= {f"git_{name}": value for name, value in to_json(origin.git or {"commit": "unknown"}).items()}
     others |= {f"promise/{each.name}/{each.fingerprint[:8]}": each.status for each in origin.promises}
@@ -36,10 +36,19 @@ def log_plan(experiment: Any, run: RunFolder) -> None:
     others |= {f"placement/{name}": value for name, value in (placement | cloud).items()}
     experiment.log_others(_known(others))
     experiment.add_tags(tags(plan))
+    experiment.log_dataset_info(name=what.dataset.name, version=what.dataset.hash)
     for path in filter(Path.exists, (run.plan, run.patch)):
-        experiment.log_asset(str(path), file_name=path.name)
+        experiment.log_asset(str(path), file_name=path.name, overwrite=True)
     if run.code.exists():  # inside a job it is not: there the commit must do
-        experiment.log_asset(io.BytesIO(_zipped(run.code)), file_name=CODE)
+        experiment.log_asset(io.BytesIO(_zipped(run.code)), file_name=CODE, overwrite=True)
+        fields.log_files(experiment, run, plan)
+
+
+def name(plan: RunPlan) -> str:
+    """What people tell runs apart by in a table: what is trained, where, and which experiment it is."""
+    placement = plan.placement
+    where = placement.instance_type.removeprefix("ml.") if placement.cloud else placement.runner
+    return f"{_slug(plan.description.about)}-{where}-{plan.experiment_id[:8]}"
 
 
 def tags(plan: RunPlan) -> list[str]:
@@ -75,7 +84,7 @@ def log_record(experiment: Any, run: RunFolder) -> None:
             matrix, labels = [list(row) for row in results.confusion], list(results.classes)
             experiment.log_confusion_matrix(matrix=matrix, labels=labels, title="Confusion matrix (test)")
     for path in filter(Path.exists, (run.record, run.metrics)):
-        experiment.log_asset(str(path), file_name=path.name)
+        experiment.log_asset(str(path), file_name=path.name, overwrite=True)
 
 
 def log_interruption(experiment: Any) -> None:

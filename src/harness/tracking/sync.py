@@ -92,7 +92,7 @@ def locked(runs: Path) -> Iterator[None]:
 def upload(one: Pending, say: Callable[[str], None]) -> bool:
     """Upload one archive; whether Comet has it now."""
     # Where Comet has a part of it, it is refused as a duplicate, unless it may become another experiment.
-    force = "--force-reupload" in one.state["upload"] or BEGUN in one.state
+    force = any(word in one.state["upload"] for word in ("--force-upload", "--force-reupload")) or BEGUN in one.state
     _write_state(one, {**one.state, BEGUN: True})
     command = [*module("harness.tracking.remote"), str(one.archive), "force" if force else "once"]
     quiet = {name: value for name, value in QUIET.items() if name != "COMET_LOGGING_CONSOLE"}

@@ -68,12 +68,20 @@ class Tracker:
     """The copies of one run: `log_epoch` for each epoch, `finish` once."""
 
     def __init__(
-        self, run: RunFolder, planned: RunPlan, project: str, workspace: str | None, inside: bool = False
+        self,
+        run: RunFolder,
+        planned: RunPlan,
+        project: str,
+        workspace: str | None,
+        inside: bool = False,
+        model: str | None = None,
+        register: bool = False,
     ) -> None:
         self._run, self._key = run, experiment_key(planned.run_id)
         cloud = planned.placement.cloud
         self._delegated = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
-        self._names = (self._key, project, workspace or "")
+        options = {"here": cloud is None or inside, "model": model, "register": register}
+        self._names = (self._key, project, workspace or "", json.dumps(options))
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._keyed = has_key() and not self._delegated
         with contextlib.suppress(OSError):
@@ -178,7 +186,7 @@ class Tracker:
         if not os.path.exists(archive):  # noqa: PTH110  # Path.exists raises where the folder was closed meanwhile
             return Tracked(self._key, None, online, state["url"], None)
         # An archive of an experiment that Comet has begun is refused as a duplicate, unless it may become a new one.
-        force = ["--force-reupload"] if state["url"] else []
+        force = ["--force-upload"] if state["url"] else []
         near = archive
         with contextlib.suppress(OSError, ValueError):  # the working directory is gone; the run is elsewhere
             near = archive.relative_to(Path.cwd())
