@@ -16,7 +16,7 @@ from tests.launch.test_collect import PLAN, finished
 class Done:
     """A runner whose worker has done its work."""
 
-    grace, outlives = 1.0, False
+    grace, outlives, remote = 1.0, False, False
 
     def __init__(self, run):
         self.run = run

@@ -141,7 +141,7 @@ def test_noise_in_the_output_is_passed_on_as_lines(host):
 
 def test_a_line_without_an_end_is_not_held_at_once(tmp_path):
     class Endless:
-        grace, outlives = 1.0, False
+        grace, outlives, remote = 1.0, False, False
 
         def start(self, run, dataset):
             command = ["head", "-c", str(5 * 2**19), "/dev/zero"]
