@@ -228,6 +228,14 @@ def test_a_trial_ends_with_the_first_number(source: Path, tmp_path: Path) -> Non
     assert time.monotonic() - began < 15
 
 
+def test_it_is_killed_as_soon_as_it_has_said_a_later_epoch(source: Path, tmp_path: Path) -> None:
+    """At once: its epochs last milliseconds."""
+    folder = scripted.stage(tmp_path, source, dataclasses.replace(PLACEMENT, stop_after=3), epochs=5000)
+    assert reason(folder) == f"{plan.TRIED}: train.py was ended by SIGKILL after epoch 3"
+    _, done = json.loads((folder.checkpoints / "newest.json").read_text())
+    assert 3 <= done < 100
+
+
 def test_the_script_runs_in_the_workers_own_interpreter(source: Path, tmp_path: Path) -> None:
     folder = scripted.stage(tmp_path, source, does="exit with 3")
     (folder.code / "programs" / "scripted" / "train.py").write_text("import sys; sys.exit(sys.executable)\n")

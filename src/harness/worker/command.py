@@ -48,7 +48,9 @@ class Script:
         self.name = next((word for word in command.words if "." in word), command.words[0])
         self.home = folder.code / "programs" / planned.experiment.program
         self.reported = Reported(planned.description, command.metrics, folder.metrics, folder.checkpoints)
-        self.trial = planned.placement.stop_after is not None
+        # Of a command, to stop after 1 is to stop with its first number; after a later epoch it is killed with SIGKILL.
+        after = planned.placement.stop_after
+        self.trial, self.kill_after = after == 1, after if after != 1 else None
         self.numbers = False  # whether it has said one
         self.said = {True: "", False: ""}  # its last line on stderr, and on stdout
         self.ended: str | None = None  # why it was ended from here
@@ -99,7 +101,7 @@ class Script:
         guard = subprocess.Popen([*GUARD, str(child.pid)], stdin=subprocess.PIPE, start_new_session=True)
         assert child.stdout and child.stderr and guard.stdin
         threads = [
-            threading.Thread(target=self._hear, args=(pipe, pipe is child.stderr), daemon=True)
+            threading.Thread(target=self._hear, args=(child, pipe, pipe is child.stderr), daemon=True)
             for pipe in (child.stdout, child.stderr)
         ]
         for thread in threads:
@@ -116,7 +118,7 @@ class Script:
             self.reported.close()
         return child.wait()
 
-    def _hear(self, pipe: IO[bytes], is_error: bool) -> None:
+    def _hear(self, child: "subprocess.Popen[bytes]", pipe: IO[bytes], is_error: bool) -> None:
         for whole in io.TextIOWrapper(pipe, encoding="utf-8", errors="replace", newline="\n"):
             line = whole.rstrip("\r\n").rsplit("\r")[-1]  # of a bar that is drawn over and over, the last one
             self.said[is_error] = legal.spelled(COLOUR.sub("", line.strip()))[:LENGTH] or self.said[is_error]
@@ -124,6 +126,9 @@ class Script:
                 self.numbers = self.reported.take(line) or self.numbers
             except OSError as error:  # a full disk; the pipe is read on
                 self.reported.problem = self.reported.problem or f"OSError: {error}"
+            if self.kill_after is not None and self.reported.newest >= self.kill_after and self.ended is None:
+                self.ended = f"{TRIED}: {self.name} was ended by SIGKILL after epoch {self.reported.newest}"
+                _signal(child, signal.SIGKILL)  # from here: the next epoch may last a millisecond
 
     def _watch(self, child: "subprocess.Popen[bytes]") -> None:
         """Wait for its end; bring it about where the worker is stopped, a trial is over or a number is none."""

@@ -26,7 +26,8 @@ class Reported:
     """The numbers of a script's lines.
 
     A line with `epoch=` makes the row of that epoch or adds to it; the harness says each row once, as its own programs
-    do, when the next one begins or as soon as it holds the deciding metric. `problem` says what cannot be right.
+    do, when the next one begins or as soon as it holds the deciding metric. `problem` says what cannot be right,
+    `newest` is the last epoch that a line was of.
     """
 
     def __init__(self, described: Description, patterns: Sequence[tuple[str, str]], table: Path, kept: Path) -> None:
@@ -35,6 +36,7 @@ class Reported:
         self.rows: dict[int, dict[str, Any]] = {int(row["epoch"]): dict(row) for row in metrics.epochs(self._kept)}
         self.last: dict[str, float] = {}
         self.problem: str | None = None
+        self.newest = 0
         self._open: int | None = None  # the epoch whose row has not been said yet
         self._said: set[int] = set()
         self._written = self._began = time.monotonic()
@@ -91,6 +93,7 @@ class Reported:
             return math.nan
 
     def _add(self, epoch: int, numbers: dict[str, float]) -> None:
+        self.newest = epoch
         if epoch != self._open:
             self._say_row()
             if epoch not in self._said:
