@@ -99,7 +99,8 @@ def test_the_digits_are_swept_and_train_in_the_cloud_to_the_same_weights(project
         "images"
     ]
     ecr.put_image(repositoryName="harness", imageManifest=known["imageManifest"].replace("cpu", "own"), imageTag=tag)
-    assert "no spot instances" in done(project, *SENT, *DIGITS, "seed=1", **aws.environment(), **SECRETS)
+    account = {**aws.environment(), **SECRETS}
+    assert "no spot instances" in done(project, *SENT, *DIGITS, "seed=1", **account)
     away = newest(project)
     assert (away.placement.runner, str(away.placement.image).endswith(tag)) == ("sagemaker", True)
     assert (away.weights, away.results) == (swept["1"].weights, swept["1"].results)

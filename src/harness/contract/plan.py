@@ -98,7 +98,7 @@ class Placement:
     """Where it runs. `reason` says why this runner; image fields are None outside containers, `cloud` on this machine.
 
     `threads` are each worker's (0: all that it finds), `checkpoint_seconds` the time between two states, `stop_after`
-    the step after which a trial ends, None for a whole training.
+    the step after which a trial ends (of a command the epoch, or 1 for its first number), None for a whole training.
     """
 
     mode: Annotated[str, one_of("local", "cloud")]
