@@ -15,8 +15,8 @@ class Command:
     Attributes:
         words: the command line; `python` is the interpreter of the program's own environment.
         judged: the file of SM_MODEL_DIR whose tensors tell two trainings apart; the model where it is empty. Of .npz
-            and .safetensors only the arrays count, of other zip files, like .pt and .keras, the members without their
-            times; of any other file all bytes.
+            and .safetensors only the arrays count, of other zip files, like .pt, the members without their times, of
+            any other file all bytes.
         grace: seconds from SIGTERM to SIGKILL.
         metrics: (name, regular expression with one group) of each number that its lines say in another form, like
             SageMaker's metric definitions: `(("test_accuracy", r"Accuracy: ([0-9.]+)"),)`.

@@ -17,8 +17,10 @@ from harness.contract.errors import RunFailed
 
 SHORT = 16  # hexadecimal characters that tell two tensors apart
 PIECE = 2**20  # bytes read at a time
-# Members that hold no weights: the time and the numbers of objects in Keras's files, a digest of the rest in PyTorch's.
-BESIDE = {".keras": ("metadata.json", "config.json"), ".pt": ("serialization_id",), ".pth": ("serialization_id",)}
+# Members that hold no weights: a digest of all others in .pt files; in archives that keep the weights apart, the time
+# of writing and the numbers of objects.
+DIGEST = "serialization_id"
+APART, ABOUT = "model.weights.h5", ("metadata.json", "config.json")
 HEADER = 2**26  # bytes of a safetensors header at most
 # What a damaged file makes its readers raise; RuntimeError: encrypted, or packed in an unknown way.
 DAMAGED = (
@@ -56,8 +58,10 @@ def _digest(path: Path) -> str:
 def _zip(path: Path) -> Iterator[tuple[str, str]]:
     """The members of a zip file: an .npz holds an array in each, a .pt whatever its framework puts there."""
     with zipfile.ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            if name.rpartition("/")[2] in BESIDE.get(path.suffix, ()):
+        names = sorted(archive.namelist())
+        beside = (DIGEST, *(ABOUT if APART in names else ()))
+        for name in names:
+            if name.rpartition("/")[2] in beside:
                 continue
             content = hashlib.sha256()
             with archive.open(name) as member:
