@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -26,8 +27,17 @@ class Clone:
         self.git("commit", "-q", "-m", message)
 
     def rebuilt(self, patch: bytes, folder: Path) -> dict[str, bytes]:
-        """The files that the commit and a patch give, in a checkout of their own."""
-        self.git("clone", "-q", "--no-local", self.folder, folder)
+        """The files that the commit and a patch give, in a checkout of their own without this one's settings."""
+        folder.mkdir()
+        git = folder / ".git"
+        for name in ("objects", "refs"):
+            (git / name).mkdir(parents=True)
+        (git / "objects" / "info").mkdir()
+        (git / "objects" / "info" / "alternates").write_bytes(os.fsencode(_quoted(self.folder / ".git" / "objects")))
+        (git / "HEAD").write_text("ref: refs/heads/main\n")
+        (git / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
+        commit = self.git("rev-parse", "HEAD").decode().strip()
+        self.git("read-tree", "-u", "--reset", commit, folder=folder)
         if patch:
             self.git("apply", "--binary", "--whitespace=nowarn", "-", folder=folder, input=patch)
         return files(folder)
@@ -47,6 +57,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return contents
 
 
+def _quoted(path: Path) -> str:
+    """A path as a line of git's list of object stores: quoted, for it may hold a quotation mark or two lines."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"\n'
+
+
 @pytest.fixture
 def plain_git(monkeypatch, tmp_path):
     """A git that no configuration of this account reaches, and no secret of this environment."""
@@ -59,14 +74,20 @@ def plain_git(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def clone(plain_git):
-    """A repository with one commit: src/kept.py and notes.md."""
-    folder = plain_git / "clone"
-    folder.mkdir()
-    made = Clone(folder)
-    made.git("init", "-q")
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A repository with one commit, to be copied: three processes of git less for each test."""
+    made = Clone(tmp_path_factory.mktemp("template") / "clone")
+    made.folder.mkdir()
+    made.git("init", "-q", "--template=", "--initial-branch=main")
+    (made.folder / ".git" / "info").mkdir()
     made.write("src/kept.py", "one = 1\n")
     made.write("notes.md", "notes\n")
     made.commit("first")
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def clone(plain_git, template):
+    """A repository with one commit: src/kept.py and notes.md."""
+    return Clone(Path(shutil.copytree(template, plain_git / "clone")))

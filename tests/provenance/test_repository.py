@@ -117,54 +117,53 @@ def test_the_lock_that_dvc_writes_is_no_change(clone):
     assert (state_of(clone).git.dirty, state_of(clone).patch) == (False, b"")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        b"src/:(top)x", b"src/:!x", b"src/*", b"src/[a]", b"src/-rf", b"src/two\nlines", b'src/quo"te',
-        b"src/back\\slash",
-        b"src/not utf8 \xff", b"src/ends in a space ", b"src/tab\there", "src/é".encode(), "src/日本".encode(),
-        b"src/a b/c d",
-        b":(exclude,literal,top)conf", b"--cached", b"src/.gitattributes", b"conf/\x1b[2J",
-    ],
+NAMES = (
+    b"src/:(top)x", b"src/:!x", b"src/*", b"src/[a]", b"src/-rf", b"src/two\nlines", b'src/quo"te',
+    b"src/back\\slash",
+    b"src/not utf8 \xff", b"src/ends in a space ", b"src/tab\there", "src/é".encode(), "src/日本".encode(),
+    b"src/a b/c d",
+    b":(exclude,literal,top)conf", b"--cached", b"src/.gitattributes", b"conf/\x1b[2J",
 )  # fmt: skip
-def test_a_file_of_any_name_is_carried_or_named_and_changes_nothing_else(clone, tmp_path, name):
-    clone.write(name, "content\n")
+
+
+def test_files_of_any_name_are_carried_or_named_and_change_nothing_else(clone, tmp_path):
+    for name in NAMES:
+        clone.write(name, "content\n")
     clone.write("src/kept.py", "two = 2\n")
     state = state_of(clone)
-    assert state.git.dirty is True
-    rebuilt = clone.rebuilt(state.patch, tmp_path / "other")
-    assert rebuilt["src/kept.py"] == b"two = 2\n"
-    if name.startswith((b"src/", b"conf/")):
-        assert (state.withheld, rebuilt) == ((), clone.files())
-        assert rebuild.verify(clone.folder, state, {os.fsdecode(name): b"content\n"}) == []
-    else:
-        assert state.withheld == (f"{name.decode()} (untracked, and outside what a patch carries)",)
-    # and the same where it is tracked, and changed
+    carried = [os.fsdecode(name) for name in NAMES if name.startswith((b"src/", b"conf/"))]
+    outside = [os.fsdecode(name) for name in NAMES if os.fsdecode(name) not in carried]
+    assert state.git.dirty is True and len(carried) > 14
+    assert state.withheld == tuple(f"{name} (untracked, and outside what a patch carries)" for name in sorted(outside))
+    expected = {name: content for name, content in clone.files().items() if name not in outside}
+    assert clone.rebuilt(state.patch, tmp_path / "other") == expected
+    assert rebuild.verify(clone.folder, state, dict.fromkeys(carried, b"content\n")) == []
+    # and the same where they are tracked, and changed
     clone.commit()
-    clone.write(name, "another\n")
+    for name in NAMES:
+        clone.write(name, "another\n")
     assert clone.rebuilt(state_of(clone).patch, tmp_path / "third") == clone.files()
 
 
-@pytest.mark.parametrize(
-    ("section", "value"),
-    [
-        ("diff.context", "0"), ("diff.interHunkContext", "50"), ("diff.noprefix", "true"),
-        ("diff.mnemonicPrefix", "true"),
-        ("diff.orderFile", "gone"), ("diff.external", "false"), ("diff.renames", "copies"), ("diff.algorithm",
-        "patience"),
-        ("diff.suppressBlankEmpty", "true"), ("diff.relative", "true"), ("diff.ignoreSubmodules", "all"),
-        ("diff.wordRegex", "."), ("diff.submodule", "diff"), ("color.ui", "always"), ("color.diff", "always"),
-        ("core.quotePath", "true"), ("core.abbrev", "4"), ("core.pager", "false"), ("core.untrackedCache", "true"),
-        ("core.splitIndex", "true"), ("core.fsmonitor", "/bin/false"), ("core.ignoreStat", "true"),
-        ("core.trustctime", "false"), ("core.checkStat", "minimal"), ("core.safecrlf", "true"),
-        ("core.preloadIndex", "false"), ("core.ignoreCase", "true"), ("status.showUntrackedFiles", "no"),
-        ("status.relativePaths", "false"), ("status.branch", "false"), ("status.renames", "copies"),
-        ("apply.whitespace", "error"), ("apply.ignoreWhitespace", "change"), ("diff.x.textconv", "false"),
-        ("diff.x.command", "false"), ("diff.x.xfuncname", ".*"), ("index.version", "4"), ("index.threads", "4"),
-        ("grep.lineNumber", "true"), ("log.showSignature", "true"), ("alias.status", "!false"), ("column.ui", "always"),
-    ],
+SETTINGS = (
+    ("diff.context", "0"), ("diff.interHunkContext", "50"), ("diff.noprefix", "true"),
+    ("diff.mnemonicPrefix", "true"),
+    ("diff.orderFile", "gone"), ("diff.external", "false"), ("diff.renames", "copies"), ("diff.algorithm",
+    "patience"),
+    ("diff.suppressBlankEmpty", "true"), ("diff.relative", "true"), ("diff.ignoreSubmodules", "all"),
+    ("diff.wordRegex", "."), ("diff.submodule", "diff"), ("color.ui", "always"), ("color.diff", "always"),
+    ("core.quotePath", "true"), ("core.abbrev", "4"), ("core.pager", "false"), ("core.untrackedCache", "true"),
+    ("core.splitIndex", "true"), ("core.fsmonitor", "/bin/false"), ("core.ignoreStat", "true"),
+    ("core.trustctime", "false"), ("core.checkStat", "minimal"), ("core.safecrlf", "true"),
+    ("core.preloadIndex", "false"), ("core.ignoreCase", "true"), ("status.showUntrackedFiles", "no"),
+    ("status.relativePaths", "false"), ("status.branch", "false"), ("status.renames", "copies"),
+    ("apply.whitespace", "error"), ("apply.ignoreWhitespace", "change"), ("diff.x.textconv", "false"),
+    ("diff.x.command", "false"), ("diff.x.xfuncname", ".*"), ("index.version", "4"), ("index.threads", "4"),
+    ("grep.lineNumber", "true"), ("log.showSignature", "true"), ("alias.status", "!false"), ("column.ui", "always"),
 )  # fmt: skip
-def test_no_setting_of_git_changes_the_patch(clone, section, value):
+
+
+def test_no_setting_of_git_changes_the_patch(clone):
     clone.write("src/lines.py", "".join(f"line {number}\n" for number in range(50)))
     clone.write(".gitattributes", "*.py diff=x\n")
     clone.commit()
@@ -172,29 +171,51 @@ def test_no_setting_of_git_changes_the_patch(clone, section, value):
     clone.write("src/untracked.py", "new\r\n")
     wanted = state_of(clone)
     assert wanted.unknown == () and b"untracked.py" in wanted.patch
-    clone.git("config", section, value)
-    before = {path: path.read_bytes() for path in (clone.folder / ".git").rglob("*") if path.is_file()}
-    assert state_of(clone) == wanted
-    assert {path: path.read_bytes() for path in (clone.folder / ".git").rglob("*") if path.is_file()} == before
+    config = clone.folder / ".git" / "config"
+    plain = config.read_text()
+    for some in in_groups(SETTINGS):
+        config.write_text(plain + "".join(map(section, some)))
+        before = files_of_git(clone)
+        assert state_of(clone) == wanted, some
+        assert files_of_git(clone) == before, some
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
-        "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_PREFIX",
-        "GIT_TRACE", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH", "GIT_PAGER",
-        "GIT_CONFIG_PARAMETERS", "GIT_ATTR_SOURCE", "GIT_EXEC_PATH", "GIT_CONFIG",
-    ],
+def in_groups(items, size=6):
+    """A few at a time, each of which would change the outcome alone."""
+    return [items[at : at + size] for at in range(0, len(items), size)]
+
+
+def section(setting):
+    """A setting as .git/config has it."""
+    section, _, name = setting[0].rpartition(".")
+    section, _, inner = section.partition(".")
+    return f"[{section}" + (f' "{inner}"' if inner else "") + f"]\n\t{name} = {setting[1]}\n"
+
+
+def files_of_git(clone):
+    return {path: path.read_bytes() for path in (clone.folder / ".git").rglob("*") if path.is_file()}
+
+
+VARIABLES = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
+    "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_PREFIX",
+    "GIT_TRACE", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH", "GIT_PAGER",
+    "GIT_CONFIG_PARAMETERS", "GIT_ATTR_SOURCE", "GIT_EXEC_PATH", "GIT_CONFIG",
 )  # fmt: skip
-def test_no_variable_of_the_caller_points_git_elsewhere(clone, tmp_path, monkeypatch, name):
+
+
+def test_no_variable_of_the_caller_points_git_elsewhere(clone, tmp_path, monkeypatch):
     clone.write("src/kept.py", "two = 2\n")
     clone.write("src/new.py", "new\n")
     wanted = state_of(clone)
     clone.git("init", "-q", tmp_path / "elsewhere")
-    monkeypatch.setenv(name, {"GIT_CEILING_DIRECTORIES": str(tmp_path)}.get(name, str(tmp_path / "elsewhere" / ".git")))
-    assert state_of(clone) == wanted
+    for names in in_groups(VARIABLES):
+        with monkeypatch.context() as patched:
+            for name in names:
+                value = tmp_path if name == "GIT_CEILING_DIRECTORIES" else tmp_path / "elsewhere" / ".git"
+                patched.setenv(name, str(value))
+            assert state_of(clone) == wanted, names
 
 
 def test_an_embedded_repository_is_named_with_or_without_a_commit(clone):
@@ -510,13 +531,15 @@ def test_the_whole_patch_is_bounded(clone, monkeypatch):
     assert [line.split(" ")[0] for line in state.withheld] == ["src/b", "src/c"]
 
 
-def test_thirty_thousand_files_are_no_traceback(clone):
-    for number in range(30_000):
-        (clone.folder / f"{number:05}.with-a-rather-long-name-that-would-fill-a-command-line").touch()
+def test_more_files_than_a_command_line_holds_are_no_traceback(clone):
+    long = "-with-a-name-that-would-fill-a-command-line" * 5
+    assert len(long) * 10_000 > os.sysconf("SC_ARG_MAX")
+    for number in range(10_000):
+        (clone.folder / f"{number:05}{long}").touch()
     clone.write("src/new.py", "x\n")
     clone.write("src/.env", "X=1")
     state = state_of(clone)
-    assert len(state.withheld) == patch.NAMED + 1 and state.withheld[-1] == f"and {30_001 - patch.NAMED} more"
+    assert len(state.withheld) == patch.NAMED + 1 and state.withheld[-1] == f"and {10_001 - patch.NAMED} more"
     assert state.withheld[0].startswith("src/.env ")
     assert b"src/new.py" in state.patch
 

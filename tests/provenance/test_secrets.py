@@ -130,49 +130,53 @@ def test_neither_branch_nor_remote_nor_a_file_s_name_tells_a_secret(clone, monke
     assert state.withheld.count("a file (its name holds a secret)") == 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".env", ".env.local", "prod.env", ".envrc", ".netrc", "_netrc", ".git-credentials", ".npmrc", ".yarnrc.yml",
-        ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".boto", ".s3cfg", ".dockercfg", ".terraformrc", ".vault-token",
-        ".comet.config", "comet.ini", "pip.conf", "kaggle.json", ".kaggle/x", "kubeconfig", "kubeconfig-prod",
-        ".kube/config",
-        ".docker/config.json", ".aws/config", ".ssh/config", "credentials", "credentials.json", "Credentials.CSV",
-        "aws-credentials.yaml", "client_secret_1.json", "service-account-x.json", "my_accessKeys.csv", "secrets.toml",
-        "secret.yaml", "passwords.txt", "token", "token.json", "api_keys.txt", "KEY.PEM", "server.key",
-        "a.p12", "a.pfx",
-        "a.jks", "a.kdbx", "a.ppk", "a.gpg", "a.asc", "a.ovpn", "terraform.tfstate", "prod.tfvars", "id_rsa",
-        "id_rsa_work",
-        "id_ed25519", "deploy_rsa", "id_ecdsa.bak",
-    ],
+NAMED_LIKE_SECRETS = (
+    ".env", ".env.local", "prod.env", ".envrc", ".netrc", "_netrc", ".git-credentials", ".npmrc", ".yarnrc.yml",
+    ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".boto", ".s3cfg", ".dockercfg", ".terraformrc", ".vault-token",
+    ".comet.config", "comet.ini", "pip.conf", "kaggle.json", ".kaggle/x", "kubeconfig", "kubeconfig-prod",
+    ".kube/config",
+    ".docker/config.json", ".aws/config", ".ssh/config", "credentials", "credentials.json", "Credentials.CSV",
+    "aws-credentials.yaml", "client_secret_1.json", "service-account-x.json", "my_accessKeys.csv", "secrets.toml",
+    "secret.yaml", "passwords.txt", "token", "token.json", "api_keys.txt", "KEY.PEM", "server.key",
+    "a.p12", "a.pfx",
+    "a.jks", "a.kdbx", "a.ppk", "a.gpg", "a.asc", "a.ovpn", "terraform.tfstate", "prod.tfvars", "id_rsa",
+    "id_rsa_work",
+    "id_ed25519", "deploy_rsa", "id_ecdsa.bak",
 )  # fmt: skip
-def test_a_file_that_is_named_like_one_of_secrets_is_left_out_unread(clone, name):
-    clone.write(f"src/{name}", "nothing that looks like one\n")
+
+
+def test_a_file_that_is_named_like_one_of_secrets_is_left_out_unread(clone):
+    for name in NAMED_LIKE_SECRETS:
+        clone.write(f"src/{name}", "nothing that looks like one\n")
     state = repository.git_state(clone.folder)
     assert state.patch == b""
-    assert state.withheld == (f"src/{name} (its name is that of a file with secrets)",)
+    reason = "its name is that of a file with secrets"
+    assert state.withheld == tuple(f"src/{name} ({reason})" for name in sorted(NAMED_LIKE_SECRETS))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "credentials.py", "secrets.py", "token.py", "tokens.txt", "tokenizer.json", "key.py", "keys.json",
-        "keyboard.yaml",
-        "environment.yaml", "id_map.json", "id_rsa.pub", "passing.py", "monkey.csv", "special_tokens_map.json",
-    ],
+ONLY_RESEMBLING = (
+    "credentials.py", "secrets.py", "token.py", "tokens.txt", "tokenizer.json", "key.py", "keys.json",
+    "keyboard.yaml",
+    "environment.yaml", "id_map.json", "id_rsa.pub", "passing.py", "monkey.csv", "special_tokens_map.json",
 )  # fmt: skip
-def test_a_name_that_only_resembles_one_is_carried(clone, name):
-    clone.write(f"src/{name}", "x\n")
+
+
+def test_a_name_that_only_resembles_one_is_carried(clone):
+    for name in ONLY_RESEMBLING:
+        clone.write(f"src/{name}", "x\n")
     assert repository.git_state(clone.folder).withheld == ()
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.7z", "a.pkl", "a.sqlite"])
-def test_what_nobody_can_look_into_is_left_out(clone, name):
-    clone.write(f"src/{name}", b"\x1f\x8b...")
+def test_what_nobody_can_look_into_is_left_out(clone):
+    names = [f"src/a.{ending}" for ending in ("7z", "pkl", "sqlite", "tar.gz", "zip")]
+    for name in names:
+        clone.write(name, b"\x1f\x8b...")
     clone.commit()
     assert repository.git_state(clone.folder).git.dirty is False
-    clone.write(f"src/{name}", b"\x1f\x8b....")
-    assert repository.git_state(clone.folder).withheld == (f"src/{name} (nobody can look into it for secrets)",)
+    for name in names:
+        clone.write(name, b"\x1f\x8b....")
+    reason = "nobody can look into it for secrets"
+    assert repository.git_state(clone.folder).withheld == tuple(f"{name} ({reason})" for name in names)
 
 
 def test_the_worker_s_environment_and_redacted_text_hold_none(monkeypatch):

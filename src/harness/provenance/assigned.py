@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Iterator
 
+from harness.provenance.rule import lines
+
 WORDS = (
     rb"passw(?:or)?d|passphrase|(?<!com)(?<!by)pass(?![a-z])|pwd|secret|token(?!i[sz])|credentials?|cookie|session[_-]?id"
     rb"|(?:api|access|auth|private|encryption|signing|master|account|storage|deploy|client|consumer|license|fernet)[_-]?key"
@@ -26,9 +28,10 @@ def possible(lower: bytes) -> bool:
     return any(anchor in lower for anchor in ANCHORS)
 
 
-def found(content: bytes, bare: bool) -> Iterator[re.Match[bytes]]:
+def found(content: bytes, lower: bytes, bare: bool) -> Iterator[re.Match[bytes]]:
     """The assignments whose value looks like a secret; `bare`: a plain word is one too, and no variable."""
-    return (match for match in ASSIGNMENT.finditer(content) if _is_secret(match, bare))
+    for line in lines(content, lower, ANCHORS):
+        yield from (match for match in ASSIGNMENT.finditer(line) if _is_secret(match, bare))
 
 
 def without(content: bytes, instead: bytes) -> bytes:

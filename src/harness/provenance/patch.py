@@ -6,7 +6,7 @@ the user names; nothing that looks like a secret, before or after the change, is
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -47,14 +47,20 @@ def make(top: Path, project: PurePosixPath, commit: str, differ: Changes, carry:
     """
     withheld = {path: f"{what}, which no patch carries" for path, what in differ.foreign.items()}
     wanted, tracked = [], {*differ.tracked}
-    for path in (*differ.tracked, *differ.untracked):
-        reason = _excluded(top, path, path in tracked or _carried(project, path, carry), path not in tracked)
+    paths = (*differ.tracked, *differ.untracked)
+    found = scan.named_all([os.fsencode(path) for path in (*paths, *differ.foreign)])
+    named = {os.fsdecode(path): reason for path, reason in found.items()}
+    untold = {path for path, reason in named.items() if reason == scan.NAME_HOLDS}
+    for path in paths:
+        reason = named.get(path)
+        if reason is None:
+            reason = _excluded(top, path, path in tracked or _carried(project, path, carry), path not in tracked)
         if reason is None:
             wanted.append(path)
         else:
             withheld[path] = reason
     if not wanted:
-        return Patch(b"", _named(withheld))
+        return Patch(b"", _named(withheld, untold))
     with index.of_commit(top, commit) as work:
         unknown = work.add(wanted)
         entries = work.entries()
@@ -67,15 +73,13 @@ def make(top: Path, project: PurePosixPath, commit: str, differ: Changes, carry:
     withheld |= _secret({entry: part for entry, part in parts.items() if entry.path not in withheld}, contents)
     for entry in entries:
         if entry.path not in withheld and (clash := _clash(entry, withheld)):
-            withheld[entry.path] = f"{words(os.fsencode(clash))}, whose place it takes, is left out"
+            withheld[entry.path] = f"{_shown(clash, untold)}, whose place it takes, is left out"
     content = b"".join(part for entry, part in parts.items() if entry.path not in withheld)
-    return Patch(content, _named(withheld), tuple(unknown))
+    return Patch(content, _named(withheld, untold), tuple(unknown))
 
 
 def _excluded(top: Path, path: str, carried: bool, untracked: bool) -> str | None:
     """Why a file is left out before git looks into it."""
-    if (reason := scan.named(os.fsencode(path))) is not None:
-        return reason
     if not carried:
         return OUTSIDE
     if (obstacle := changes.obstacle(top, path)) is not None:
@@ -87,12 +91,14 @@ def _excluded(top: Path, path: str, carried: bool, untracked: bool) -> str | Non
 
 
 def _carried(project: PurePosixPath, path: str, carry: Sequence[str]) -> bool:
-    if not PurePosixPath(path).is_relative_to(project):
+    below = "" if project == PurePosixPath() else f"{project}/"
+    if not path.startswith(below):
         return False
-    name = PurePosixPath(path).relative_to(project)
-    if name.parts[0] in CARRIED or (len(name.parts) == 1 and CARRIED_NAMES.fullmatch(name.name)):
+    name = path.removeprefix(below)
+    first, inside, _ = name.partition("/")
+    if (inside and first in CARRIED) or (not inside and CARRIED_NAMES.fullmatch(name)):
         return True
-    return any(fnmatchcase(str(name), each) or name.is_relative_to(each) for each in carry)
+    return any(fnmatchcase(name, each) or f"{name}/".startswith(f"{each}/") for each in carry)
 
 
 def _too_large(entries: Iterable[Entry], sizes: Mapping[bytes, int]) -> dict[str, str]:
@@ -142,14 +148,16 @@ def _clash(entry: Entry, withheld: Mapping[str, str]) -> str | None:
     return above or next((path for path in withheld if path.startswith(f"{entry.path}/")), None)
 
 
-def _named(withheld: Mapping[str, str]) -> tuple[str, ...]:
-    """The files with their reasons; of very many, those first whose reason is not that they lie outside."""
+def _named(withheld: Mapping[str, str], untold: Collection[str]) -> tuple[str, ...]:
+    """The files with their reasons; of very many, those first whose reason is not that they lie outside.
+
+    The names in `untold` hold secrets themselves.
+    """
     order = sorted(withheld, key=lambda path: (withheld[path] == OUTSIDE, path))
-    named = [f"{_name(path)} ({withheld[path]})" for path in order[:NAMED]]
+    named = [f"{_shown(path, untold)} ({withheld[path]})" for path in order[:NAMED]]
     rest = len(order) - len(named)
     return (*named, *([f"and {rest} more"] if rest else []))
 
 
-def _name(path: str) -> str:
-    raw = os.fsencode(path)
-    return "a file" if scan.findings(raw, ".py") else words(raw)
+def _shown(path: str, untold: Collection[str]) -> str:
+    return "a file" if path in untold else words(os.fsencode(path))

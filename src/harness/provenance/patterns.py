@@ -1,12 +1,11 @@
 """What secrets look like: the tokens of known services, files that hold keys, and names that speak of a secret.
 
-A rule is tried only where one of its anchors (lower case) stands in the text, so that a scan costs a few milliseconds.
 The group `secret` is what a redaction removes; without one, the whole match.
 """
 
-import functools
 import re
-from dataclasses import dataclass
+
+from harness.provenance.rule import rule as _rule
 
 NAME = re.compile(
     r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE|COOKIE|CONNECTION_STRING"
@@ -34,29 +33,6 @@ CLOSED = re.compile(
     r"\.(zip|whl|jar|gz|tgz|bz2|xz|zst|lz4|7z|rar|tar|sqlite3?|db|pkl|pickle|pyc)$",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a kind of secret looks like; `block` marks the opening of one whose later lines look like nothing."""
-
-    kind: str
-    anchors: tuple[bytes, ...]
-    expression: str
-    block: bool = False
-
-    @functools.cached_property
-    def pattern(self) -> re.Pattern[bytes]:
-        """The expression, compiled where it is first needed: all of them would cost each command 40 ms."""
-        return re.compile(self.expression.encode())
-
-    def possible(self, lower: bytes) -> bool:
-        """Whether a text, in lower case, can hold one."""
-        return any(anchor in lower for anchor in self.anchors)
-
-
-def _rule(kind: str, anchors: str, pattern: str, block: bool = False) -> Rule:
-    return Rule(kind, tuple(word.encode() for word in anchors.split(" ")), pattern, block)
 
 
 # The body of a private key, in lines or with \\n between them as in JSON: what a redaction removes with its first line.
@@ -170,7 +146,7 @@ ADDRESS = _rule(
 )
 QUERY = _rule(
     "address with a key",
-    "?",
+    "? & ;",
     r"(?i)[?&;](?:[\w-]{0,40}(?:token|api[_-]?key|secret|password|passwd|signature|credential)|key|sig|sas|pwd|auth)"
     r"=(?P<secret>[^\s&'\"<>${}]{8,})",
 )
