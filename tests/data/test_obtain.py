@@ -210,6 +210,33 @@ def test_a_remote_that_is_gone_is_one_line(root: Path, scheme: str, words: str) 
     assert tried[1].startswith(f"DVC remote: {words}")
 
 
+def test_a_remote_on_the_web_gets_no_password_out_of_netrc(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(self.headers.get("Authorization"))
+            self.send_error(404)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (tmp_path / ".netrc").write_text("default login me password of-no-concern-to-dvc\n")  # pragma: allowlist secret
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/x"
+        (root / ".dvc/config").write_text(f"[core]\n    remote = s\n['remote \"s\"']\n    url = {url}\n")
+        tried = get(root, on_missing="sample").tried
+        server.shutdown()
+    assert tried[1].startswith("DVC remote: it does not hold the data")
+    assert sent and set(sent) == {None}
+
+
 @pytest.mark.parametrize("form", ["tar.gz", "folder", "the inner folder"])
 def test_an_archive_or_an_extracted_folder_is_taken_and_lands_in_the_cache(
     root: Path, tmp_path: Path, form: str

@@ -97,3 +97,7 @@ def test_without_the_network_one_line_says_what_is_missing(root: Path, package: 
         environments.interpreter(root, lock, lambda line: None)
     assert "onlyhere==2.6" in caught.value.what and "\n" not in str(caught.value)
     assert not (root / ".cache" / "environments" / hashlib.sha256(lock).hexdigest()[:12] / "installed").exists()
+
+
+def test_pip_gets_no_password_out_of_netrc(tmp_path: Path) -> None:
+    environments._run([sys.executable, "-c", "import os; assert os.environ['NETRC'] == os.devnull"], tmp_path)

@@ -17,7 +17,7 @@ from harness.runs import stored
 from harness.settings.project import ROOT
 from harness.sharing import find, run_archive
 from harness.tracking.tracker import experiment_key
-from tests.tracking.test_tracker import COMPLETED, KEY, PLANNED, Copied, Server, acting, environment, nobody
+from tests.tracking.test_tracker import COMPLETED, KEY, NETRC, PLANNED, Copied, Server, acting, environment, nobody
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,7 @@ def test_an_archive_is_uploaded_once_and_tried_again_where_that_failed(copied):
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"uploaded  {copied.run.path.name}" in done.stdout and "1 of 1 archives uploaded" in done.stdout
         names = {path.rpartition("/")[2] for path, _ in server.seen}
+        assert server.passwords == []  # of the home's .netrc
         assert opened(server) == 1 and any(b"validation_accuracy" in body for _, body in server.seen), names
         assert (copied.state()["online"], copied.state()["upload"]) == ("delivered", None)
         done = synchronise(copied, COMET_API_KEY=KEY, COMET_URL_OVERRIDE=server.url)
@@ -124,9 +125,12 @@ class Api(ThreadingHTTPServer):
                 return 200, json.dumps({"assets": [{"assetId": name, "fileName": name} for name in files]}).encode()
             return 200, files[asked["assetId"][0]]
 
+        self.sent = sent = []
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                sent.append(self.headers.get("Authorization") or "")
                 parts = urlsplit(self.path)
                 status, content = answer(parts.path, parse_qs(parts.query))
                 self.send_response(status)
@@ -171,10 +175,12 @@ def test_comet_gives_a_run_back_by_its_key(copied, tmp_path):
     assert (told[0].returncode, told[0].stdout) == (0, PLANNED.run_id + "\n"), told[0].stderr
     assert told[1].returncode == 2 and "Comet knows no experiment 000000" in told[1].stderr
     assert told[1].stderr.count("\n") == 1
+    assert server.sent and not [each for each in server.sent if each.lower().startswith("basic")]
 
 
 def ask(server: Api, key: str, scratch) -> "subprocess.CompletedProcess[str]":
     scratch.mkdir()
+    (scratch / ".netrc").write_text(NETRC)
     variables = {"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": server.url, "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-c", PROGRAM, key, str(scratch)]
     return subprocess.run(command, env=environment(scratch, **variables), capture_output=True, text=True, check=False)

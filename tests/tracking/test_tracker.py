@@ -31,6 +31,7 @@ from tests.support.closed import closed
 from tests.support.plans import PLAN
 
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
+NETRC = "default login me password of-no-concern-to-comet\n"  # pragma: allowlist secret
 CONFIG: dict[str, bool | int | float | str] = {
     "resnet_size": 8,
     "resnet_version": 1,
@@ -99,6 +100,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, mode: str) -> None:
         self.seen: list[tuple[str, bytes]] = []
         self.metrics: dict[str, list[dict[str, Any]]] = {}  # of the experiment, by name
+        self.passwords: list[str] = []  # out of a ~/.netrc: no other is sent so
         self.ended = threading.Event()
         server = self
 
@@ -108,6 +110,8 @@ class Server(ThreadingHTTPServer):
             def reply(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 server.seen.append((self.path.partition("?")[0], body))
+                if "basic" in (self.headers.get("Authorization") or "").lower():
+                    server.passwords.append(self.path)
                 if mode == "stalls":
                     server.ended.wait()
                 status, content = answer(mode, self.path.partition("?")[0])
@@ -182,6 +186,7 @@ class Copied:
     def __init__(self, folder: Path, url: str | None = None) -> None:
         folder.mkdir()
         self.folder = folder  # the children's home, too
+        (folder / ".netrc").write_text(NETRC)
         self.run = run_folder.stage(folder, PLANNED, {"requirements-train.lock": b""}, b"--- a\n+++ b\n")
         self.event_seconds: list[float] = []
         self.track(url)
@@ -438,6 +443,10 @@ def test_without_a_key_the_user_learns_what_to_type(copies):
         "url": None,
     }
     assert sorted(path.name for path in copied.run.comet.iterdir()) == [f"{key}.zip", "state.json"]
+
+
+def test_no_comet_gets_a_password_out_of_netrc(copies):
+    assert copies["server"].seen and copies["server"].passwords == []
 
 
 def test_a_comet_that_answers_gets_all_of_it(copies):

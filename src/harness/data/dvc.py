@@ -152,7 +152,7 @@ class Project:
         child = subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env=os.environ | {"DVC_NO_ANALYTICS": "1"},
+            env=os.environ | {"DVC_NO_ANALYTICS": "1", "NETRC": os.devnull},  # no password out of it goes anywhere
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """The interpreter for a lock: the project's own, or one of an environment that is made for that lock alone."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -72,7 +73,13 @@ def _make(folder: Path, lock: bytes, say: Callable[[str], None]) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        command,
+        env=os.environ | {"NETRC": os.devnull},  # a lock may name an index: no password out of it goes there
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

@@ -20,6 +20,7 @@ REDACTED = "[secret]"
 KEPT_IN = (
     ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials", rb"(?im)^\s*aws_\w*(?:key|token)\s*=\s*(\S+)"),
     ("NETRC", ".netrc", rb"\bpassword\s+(\S+)"),
+    ("", ".netrc", rb"\bpassword\s+(\S+)"),
     ("COMET_CONFIG", ".comet.config", rb"(?im)^\s*(?:rest_)?api_?key\s*=\s*(\S+)"),
     ("", ".git-credentials", rb"(?m)^\w+://[^:\n]*:([^@\n]+)@"),
     ("", ".config/git/credentials", rb"(?m)^\w+://[^:\n]*:([^@\n]+)@"),

@@ -1,7 +1,7 @@
 """What a kind of secret looks like, and where a text holds one.
 
-A rule is tried only where one of its anchors (lower case) stands in the text, and mostly on those lines alone, so that a
-scan costs a few milliseconds.
+A rule is tried only where one of its anchors (lower case) stands in the text, and mostly on those lines alone: a scan
+costs a few milliseconds.
 """
 
 import functools

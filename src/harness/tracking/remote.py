@@ -5,6 +5,7 @@
 
 import json
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -31,6 +32,8 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
     import comet_ml
 
     api: Any = comet_ml.API
+    before = os.environ.get("NETRC")
+    os.environ["NETRC"] = os.devnull  # no password out of it goes to Comet
     try:
         experiment = api(cache=False).get_experiment_by_key(key)
         if experiment is None:
@@ -42,6 +45,11 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
     except Exception as error:  # Comet's errors have no base of their own
         what = redact(" ".join(str(error).split()))[:200] or type(error).__name__
         raise NotReady(f"Comet did not give the experiment {key}: {what}", command="comet check") from error
+    finally:
+        if before is None:
+            del os.environ["NETRC"]
+        else:
+            os.environ["NETRC"] = before
 
 
 def _asset(experiment: Any, asset: str) -> bytes:

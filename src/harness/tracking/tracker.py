@@ -37,6 +37,7 @@ EVENTS = "events.jsonl"
 INSIDE = "inside.json"  # the state of the copies that a job made itself
 RECORDED = b"recorded"  # the word on a child's stdin: record.json is this run's
 QUIET = {
+    "NETRC": os.devnull,  # where Comet's client would take a password from, in place of the key
     "COMET_DISABLE_ANNOUNCEMENT": "1",
     "COMET_ERROR_TRACKING_ENABLE": "false",  # crash reports would go to a third party
     "COMET_LOGGING_CONSOLE": "WARNING",
