@@ -22,6 +22,7 @@ READING = {
 }
 # No question to a terminal, no fetch of missing objects, no replaced objects, no lock beside a command of the user's.
 QUIET = {
+    "GIT_ALLOW_PROTOCOL": "",  # an older git knows this one alone
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
