@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from harness.contract.serial import dumps
-from harness.provenance import credentials, repository
+from harness.provenance import credentials, repository, scan
 from tests.support.planted import BEGIN, KINDS, of, planted
 
 
@@ -184,3 +184,14 @@ def test_the_worker_s_environment_and_redacted_text_hold_none(monkeypatch):
         monkeypatch.setenv(f"SERVICE_{number}_TOKEN", planted(kind)[1])
     text = " ".join(planted(kind)[0] for kind in KINDS)
     assert not [kind for kind in KINDS if len(planted(kind)[1]) >= 12 and planted(kind)[1] in credentials.redact(text)]
+
+
+def test_what_detect_secrets_finds_is_found_here_too():
+    from detect_secrets.core import scan as other
+    from detect_secrets.settings import default_settings
+
+    lines = {kind: planted(kind)[0] for kind in KINDS}
+    with default_settings():
+        theirs = {kind for kind, line in lines.items() if any(other.scan_line(line))}
+    ours = {kind for kind, line in lines.items() if scan.findings(line.encode(), "a.txt")}
+    assert (len(theirs), len(ours)) == (27, len(KINDS))
