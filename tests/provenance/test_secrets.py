@@ -186,12 +186,15 @@ def test_the_worker_s_environment_and_redacted_text_hold_none(monkeypatch):
     assert not [kind for kind in KINDS if len(planted(kind)[1]) >= 12 and planted(kind)[1] in credentials.redact(text)]
 
 
-def test_what_detect_secrets_finds_is_found_here_too():
+def test_what_detect_secrets_finds_is_found_here_too(tmp_path):
     from detect_secrets.core import scan as other
     from detect_secrets.settings import default_settings
 
-    lines = {kind: planted(kind)[0] for kind in KINDS}
+    theirs, ours = set(), set()
     with default_settings():
-        theirs = {kind for kind, line in lines.items() if any(other.scan_line(line))}
-    ours = {kind for kind, line in lines.items() if scan.findings(line.encode(), "a.txt")}
+        for number, kind in enumerate(KINDS):
+            path = tmp_path / f"{number}.txt"
+            path.write_text(f"before\n{planted(kind)[0]}\nafter\n")
+            theirs |= {kind for _ in other.scan_file(str(path))}
+            ours |= {kind for _ in scan.findings(path.read_bytes(), path.name)}
     assert (len(theirs), len(ours)) == (27, len(KINDS))

@@ -125,7 +125,8 @@ class Api(ThreadingHTTPServer):
                 return 200, json.dumps({"assets": [{"assetId": name, "fileName": name} for name in files]}).encode()
             return 200, files[asked["assetId"][0]]
 
-        self.sent = sent = []
+        self.sent: list[str] = []
+        sent = self.sent
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
