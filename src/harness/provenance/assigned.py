@@ -46,7 +46,7 @@ def without(content: bytes, instead: bytes) -> bytes:
 
 def _is_secret(match: re.Match[bytes], bare: bool) -> bool:
     """Whether the value is no expression, type, path or word to replace."""
-    value = match["quoted"] or match["plain"].rstrip(b")]}:.")
+    value = match["quoted"] or match["plain"].rstrip(b")]}:.`")
     if PLACEHOLDER.match(value) or b" " in value or value.lower() == match["name"].lower():
         return False
     numerals, letters = re.search(rb"[0-9]", value), re.search(rb"[A-Za-z]", value)

@@ -129,8 +129,7 @@ class Tracker:
             plain = without_secrets(environment).items()
             environment = {name: value for name, value in plain if not name.startswith("COMET_")}
             environment["HOME"] = str(scratch)
-        own = dict.fromkeys(("TMPDIR", "COMET_OFFLINE_DIRECTORY"), str(scratch))
-        own |= {"PYTHONDONTWRITEBYTECODE": "1"}
+        own = dict.fromkeys(("TMPDIR", "COMET_OFFLINE_DIRECTORY"), str(scratch)) | {"PYTHONDONTWRITEBYTECODE": "1"}
         with (self._run.comet / f"{kind}.log").open("wb") as log:
             self._children[kind] = subprocess.Popen(
                 [*module("harness.tracking"), kind, str(self._run.path.resolve()), *self._names],
