@@ -63,7 +63,8 @@ def copy(run, kind: str, url: str = "", **options: Any) -> None:
 
 def test_the_rest_interface_gets_git_patch_command_output_and_packages_and_a_followed_run_says_nothing_twice(run):
     server = Server("answers")
-    server.metrics = {"train_loss": [{"metricName": "train_loss", "step": 10}]}
+    name = f"train_{PLANNED.description.objective.name}"
+    server.metrics = {name: [{"metricName": name, "step": 10}]}
     try:
         copy(run, "online", server.url, here=True)
     finally:

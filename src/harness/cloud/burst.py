@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import console
-from harness.cloud import unless
+from harness.cloud import links, unless
 from harness.cloud.aws.refusal import Busy, refused
 from harness.cloud.aws.store import Store
 from harness.cloud.children import NOT_BEGUN, sent
@@ -67,17 +67,17 @@ class Burst(Cloud):
                 if self._unwanted.wait(wait):
                     raise NotReady("a signal came before there was room for it: nothing was sent") from error
                 wait = min(LONGEST, 2 * wait)
-        console.say(f"sent      {self.sent_as(run)}")
+        job = Job.read(run.cloud)
+        console.say(f"sent      {job.name}")
+        console.say(f"console   {links.job(str(job.name), job.region)}")
+        console.say(f"          {links.log(str(job.name), job.region)}")
+        console.say(f"          {links.folder(job, run.path.name)}")
         watch = super().start(run, dataset)
         if self._unwanted.is_set():  # a signal came when there was neither a sender nor a job to stop
             self._ask_to_stop()
         if self._detach:
             self.let_go()
         return watch
-
-    def sent_as(self, run: RunFolder) -> str:
-        """The job's name."""
-        return str(Job.read(run.cloud).name)
 
     def send(self, run: RunFolder) -> None:
         """Put plan, patch and states beside each other in S3, and send the request; ends soon where it is unwanted.

@@ -124,6 +124,8 @@ def parse(environ: Environ, body: bytes) -> Request:
         action = (OBJECT if key.partition("/")[2] else BUCKET).get(method, method)
         if "location" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True):
             action = "GetBucketLocation"
+        if method == "POST" and "delete" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+            action = "DeleteObject"  # several at a time
     else:
         protocol, action = "query", parse_qs(body.decode(errors="replace")).get("Action", [method])[0]
     return Request(service, action, method, key, len(body), told, protocol, who["key"], who["region"])
