@@ -8,8 +8,9 @@ import time
 
 from harness import console
 from harness.runs.program_of import program_of
+from harness.runs.run_folder import RunFolder
 from harness.settings import command_line, compose
-from harness.settings.schema import Config
+from harness.settings.schema import Cloud, Config
 from harness.settings.sweeps import Job, Search
 from harness.settings.verb import Verb
 
@@ -45,13 +46,24 @@ def train(settings: Config) -> int:
     from harness.finish import conclude
     from harness.planning import draft
 
-    since = time.monotonic()
-    drafted = draft.make(settings, console.say)
     if settings.dry_run:
-        console.say(str(drafted))
+        console.say(str(draft.make(settings, console.say)))
         return 0
-    code = conclude.conclude(conclude.start(drafted, settings, since))
-    return 0 if settings.detach and code == conclude.DETACHED else code
+
+    def once(settings: Config) -> tuple[int, RunFolder]:
+        since = time.monotonic()
+        started = conclude.start(draft.make(settings, console.say), settings, since)
+        code = conclude.conclude(started)
+        if isinstance(settings.mode, Cloud):  # another one may follow, and Ctrl-C ends the waiting for it
+            started.held.restore()
+        return 0 if settings.detach and code == conclude.DETACHED else code, started.run
+
+    if not isinstance(settings.mode, Cloud):
+        return once(settings)[0]
+    from harness.cloud import fallback
+
+    fallback.check(settings.mode)
+    return fallback.train(settings, once)
 
 
 def grid(jobs: list[Job]) -> list[int]:

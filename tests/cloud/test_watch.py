@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness.cloud import watch
+from harness.cloud import outcome, watch
 from harness.cloud.job import Job
 from harness.cloud.standing import Standing
 
@@ -135,3 +135,12 @@ def test_the_newest_checkpoint_is_named_and_one_that_stands_still_is_warned_of(a
     (line,) = standing.lines(training)
     assert "no new checkpoint in S3 for" in line and "may stand still" in line
     assert list(standing.lines(training)) == []
+
+
+def test_a_job_without_an_instance_is_stopped_after_the_stated_wait(account):
+    account.no_capacity = True
+    account.send("true", spot=True)
+    watching = watch.Watch(Job("job", "job", "us-east-1", account.bucket(), "harness", wait_minutes=0.02))
+    said = [line for line in watching.lines() if line]
+    assert "sagemaker no instance came within 0.02 minutes: stopping the job" in said
+    assert outcome.judge(watching.description) == "no instance came within 0.02 minutes (mode.wait_minutes)"

@@ -91,7 +91,8 @@ class Burst(Cloud):
         unless.wanted(lambda: self._upload(run, planned), self._unwanted)
         asked = self._ask(planned)
         region = self._session.region_name
-        unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix)
+        minutes = None if self._wait_seconds is None else self._wait_seconds / 60
+        unsent = Job(None, asked["base_job_name"], region, self._store.bucket, self._store.prefix, minutes)
         unsent.write(run.cloud)
         job = {
             "request": asked,

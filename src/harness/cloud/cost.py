@@ -1,12 +1,15 @@
 """What a job may cost: price and cap in words, an estimate, and the question before anything is spent."""
 
+import contextlib
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import console
 from harness.cloud.aws import prices
 from harness.contract import program
-from harness.contract.errors import NotReady
+from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import RunPlan
 from harness.runs import run_folder
 from harness.settings.command_line import command_name
@@ -60,6 +63,45 @@ def estimate(runs: Path, planned: RunPlan) -> str:
         usd = f", {seconds / 3600 * price:.2f} USD on demand" if price else ""
         return f"{console.duration(seconds)}{usd} (as {path.parent.name})"
     return f"unknown: runs/ has no run of such a model on {placement.instance_type}"
+
+
+def left_of_month(runs: Path, mode: Cloud, now: datetime) -> float | None:
+    """What mode.max_usd_month leaves for this month; None where it is not set.
+
+    Counted are the runs of this folder that were sent this month: what they were billed, and while that is unknown, the
+    most that they may cost.
+    """
+    if mode.max_usd_month is None:
+        return None
+    spent = 0.0
+    for path in runs.glob(f"{now:%Y%m}*/cloud.json"):
+        run = run_folder.RunFolder(path.parent)
+        with contextlib.suppress(OSError, ValueError):
+            bill = run_folder.read_record(run.record).bill if run.record.exists() else None
+            if bill is not None and bill.usd is not None:
+                spent += bill.usd
+                continue
+            cloud = run.planned().placement.cloud
+            hours = (cloud.max_seconds + prices.ENDING + cloud.warm_pool_seconds) / 3600 if cloud else 0.0
+            spent += hours * (cloud.usd_per_hour or 0.0) if cloud else 0.0
+    return max(0.0, mode.max_usd_month - spent)
+
+
+def capped(runs: Path, mode: Cloud, jobs: int = 1) -> Cloud:
+    """The mode whose cap is one job's part of what may be spent: of mode.max_usd, and of what is left of the month.
+
+    Raises:
+        SettingError: nothing is left.
+    """
+    left = left_of_month(runs, mode, datetime.now(UTC))
+    if left is not None and left <= 0:
+        raise SettingError(
+            f"mode.max_usd_month={mode.max_usd_month:g} is spent by this month's runs in {runs}",
+            legal="a higher one, or null",
+            command=f"{command_name()} mode=cloud mode.max_usd_month={2 * (mode.max_usd_month or 0):g}",
+        )
+    caps = [cap for cap in (mode.max_usd, left) if cap is not None]
+    return replace(mode, max_usd=min(caps) / jobs) if caps else mode
 
 
 def agree(yes: bool) -> None:

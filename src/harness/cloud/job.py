@@ -15,13 +15,17 @@ from harness.runs import reading
 
 @dataclass(frozen=True)
 class Job:
-    """`name` is None until SageMaker has said it: till then a job is found by what its name `begins` with."""
+    """`name` is None until SageMaker has said it: till then a job is found by what its name `begins` with.
+
+    After `wait_minutes` without an instance it is stopped; None: it waits as long as SageMaker lets it.
+    """
 
     name: str | None
     begins: str
     region: str
     bucket: str
     prefix: str
+    wait_minutes: float | None = None
 
     @staticmethod
     def read(path: Path) -> "Job":

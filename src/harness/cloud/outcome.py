@@ -9,6 +9,9 @@ STOPPED = {
     "MaxRuntimeExceeded": "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
     "MaxWaitTimeExceeded": "no spot instance came in time (MaxWaitTimeExceeded): mode.spot=false does not wait for one",
 }
+WAITED = "NoInstanceCame"  # in a description: the minutes after which the watch stopped a job that had no instance
+# How the reason of a run begins that never had an instance.
+NO_INSTANCE = ("CapacityError", "ResourceLimitExceeded", "no spot instance came", "no instance came")
 
 
 def judge(description: dict[str, Any]) -> str | None:
@@ -16,6 +19,8 @@ def judge(description: dict[str, Any]) -> str | None:
     status, secondary = str(description["TrainingJobStatus"]), str(description.get("SecondaryStatus", ""))
     if status == "Completed":
         return None
+    if WAITED in description:
+        return f"no instance came within {description[WAITED]:g} minutes (mode.wait_minutes)"
     if secondary in STOPPED:
         return STOPPED[secondary]
     return str(description.get("FailureReason") or f"the job was stopped ({status})")

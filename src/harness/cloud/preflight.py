@@ -104,7 +104,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
     """
     assert isinstance(settings.mode, Cloud)
     resume = spot.resume(settings, settings.mode)
-    mode = resume.mode
+    mode = cost.capped(ROOT / settings.runs_folder, resume.mode)
 
     def required(asked: Callable[[], T], otherwise: T) -> T:
         if not settings.dry_run:

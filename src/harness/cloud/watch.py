@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.cloud.aws import refusal
 from harness.cloud.aws.session import client, fresh, login
 from harness.cloud.job import Job
 from harness.cloud.logs import Log
+from harness.cloud.outcome import WAITED
 from harness.cloud.standing import Standing
 from harness.contract import atomic
 from harness.launch.listener import CLOUD
@@ -55,6 +57,7 @@ class Watch:
         self._spoken: set[str] = set()
         self._log: Log | None = Log(found)
         self._standing = Standing()
+        self._given_up = False
         self._connect()
 
     @property
@@ -139,6 +142,19 @@ class Watch:
             yield f"{CLOUD}{state}{f': {message}' if message else ''}"
         for line in self._standing.lines(self.description):
             yield CLOUD + line
+        if self._waited_enough():
+            yield f"{CLOUD}no instance came within {self._job.wait_minutes:g} minutes: stopping the job"
+            self._sagemaker.stop_training_job(TrainingJobName=self._job.name)
+            self._given_up = True
+        if self._given_up and "TrainingStartTime" not in self.description:
+            self.description[WAITED] = self._job.wait_minutes
+
+    def _waited_enough(self) -> bool:
+        """Whether the job has been without an instance for longer than it shall be."""
+        limit, began = self._job.wait_minutes, self.description.get("CreationTime")
+        if limit is None or began is None or self.over or self._given_up or "TrainingStartTime" in self.description:
+            return False
+        return bool((datetime.now(UTC) - began).total_seconds() >= 60 * limit)
 
     def _read_log(self) -> Iterator[str]:
         """New lines of the log; without the right to read it the job is followed by its state alone."""

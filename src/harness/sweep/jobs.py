@@ -13,6 +13,7 @@ from harness.finish import summary
 from harness.launch.signals import hearing
 from harness.planning import draft
 from harness.runs.run_folder import RunFolder
+from harness.settings.project import ROOT
 from harness.settings.schema import Cloud, Config
 from harness.sweep.followed import Followed, follow, watch
 from harness.sweep.room import Waiting
@@ -73,9 +74,9 @@ def burst(
 def with_share(settings: Config, jobs: int) -> Config:
     """The settings with their part of the sweep's cap."""
     mode = settings.mode
-    if not isinstance(mode, Cloud) or mode.max_usd is None:
+    if not isinstance(mode, Cloud):
         return settings
-    return replace(settings, mode=replace(mode, max_usd=mode.max_usd / jobs))
+    return replace(settings, mode=cost.capped(ROOT / settings.runs_folder, mode, jobs))
 
 
 def _at_a_time(targets: list[SageMakerTarget]) -> str:
