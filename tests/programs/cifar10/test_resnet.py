@@ -89,6 +89,15 @@ def test_training_passes_agree_and_so_do_their_moving_statistics(model: keras.Mo
     model.set_weights(before)
 
 
+def test_moving_statistics_keep_nine_tenths_of_what_they_were(model: keras.Model) -> None:
+    pixels, _ = small_data.images(8)
+    path = {"1": "first_norm", "2": "stage1_block1_norm1"}[model.name[-1]] + "/moving_mean"
+    before = resnet.variables(model)[path].numpy()
+    convolved = keras.Model(model.input, model.get_layer("first_conv").output)(pixels)
+    _, moving = fast(model, pixels, training=True)
+    np.testing.assert_allclose(moving[path], 0.9 * before + 0.1 * np.mean(convolved, (0, 1, 2)), atol=1e-5)
+
+
 def test_both_passes_agree_with_a_reference_in_numpy(model: keras.Model) -> None:
     pixels, _ = small_data.images(3)
     weights = {weight.path: weight.numpy().astype(np.float64) for weight in model.weights}
