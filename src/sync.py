@@ -31,13 +31,13 @@ VERB = Verb(
 def synchronize(line: CommandLine) -> int:
     """Upload what is pending in the folder of all runs."""
     settings = compose.one(line)
-    from harness.tracking import sync, tracker
+    from harness.tracking import key, sync
 
     runs = ROOT / settings.runs_folder
     if not (pending := sync.pending(runs)):
         console.say(f"nothing to upload: Comet has every finished run of {runs}, or there is none")
         return 0
-    if not tracker.has_key():
+    if not key.has_key():
         command = "export COMET_API_KEY=…; python src/sync.py"
         raise SettingError(f"{len(pending)} archives are not uploaded, and there is no Comet API key", command=command)
     with sync.locked(runs):

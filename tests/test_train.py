@@ -47,8 +47,8 @@ def test_the_last_lines_name_what_was_trained_on_what_and_where(trained):
         "comet upload",
     ):
         assert expected in last
-    assert printed.count(published.SAMPLE) == 2  # before and after
-    assert "\n" not in published.SAMPLE and "python src/fetch.py" in published.SAMPLE
+    assert printed.count(published.WARNING) == 2  # before and after
+    assert "\n" not in published.WARNING and "python src/fetch.py" in published.WARNING
 
 
 def test_the_record_holds_the_plan_and_the_evidence(trained):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.tracking import __main__ as copies
-from harness.tracking import tracker
+from harness.tracking import key as comet_key
 
 KEY = "planted0comet0key0of0the0tests00"
 
@@ -59,5 +59,5 @@ def test_what_goes_wrong_is_told_and_printed_without_the_key(
 
 
 def test_each_run_has_an_experiment_of_its_own() -> None:
-    keys = {tracker.experiment_key(f"20260101T00000{number}Z-00000000") for number in range(5)}
+    keys = {comet_key.experiment_key(f"20260101T00000{number}Z-00000000") for number in range(5)}
     assert len(keys) == 5 and all(len(key) == 40 and key.isalnum() for key in keys)

@@ -12,9 +12,10 @@ import pytest
 from harness.contract import record, serial
 from harness.contract.plan import Git
 from harness.runs import run_folder
-from harness.tracking import __main__ as child
 from harness.tracking import fields
 from harness.tracking.child import module
+from harness.tracking.complaints import Complaints
+from harness.tracking.rest import Rest
 from harness.tracking.tracker import QUIET, RECORDED
 from tests.support.plans import PLAN
 from tests.tracking.test_tracker import KEY, Server, environment
@@ -119,8 +120,8 @@ def test_what_the_rest_interface_refuses_is_missing_and_no_more(capsys):
     def refuse(api):
         raise ValueError("no")
 
-    complaints = child.Complaints(0)
-    rest = child.Rest("e" * 40, complaints)
+    complaints = Complaints(0)
+    rest = Rest("e" * 40, complaints)
     rest._api = object()
     assert rest.ask(refuse) is None and not complaints.deaf
     assert rest.ask(lambda api: "again") is None  # once is enough

@@ -16,7 +16,7 @@ from harness.contract.errors import NotReady
 from harness.runs import stored
 from harness.settings.project import ROOT
 from harness.sharing import find, run_archive
-from harness.tracking.tracker import experiment_key
+from harness.tracking.key import experiment_key
 from tests.tracking.test_tracker import COMPLETED, KEY, NETRC, PLANNED, Copied, Server, acting, environment, nobody
 
 

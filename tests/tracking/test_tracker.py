@@ -26,6 +26,7 @@ import pytest
 
 from harness.contract import record, serial
 from harness.runs import run_folder
+from harness.tracking import key as comet_key
 from harness.tracking import tracker
 from tests.support.closed import closed
 from tests.support.plans import PLAN
@@ -370,7 +371,7 @@ def test_the_archive_holds_what_the_record_holds(copies):
     assert {type(found.parameters[name]) for name in ("nesterov", "seed", "learning_rate")} == {bool, int, float}
     git = PLANNED.provenance.git
     expected = {
-        "Name": PLANNED.run_id,
+        "Name": f"resnet-8-v1-process-{PLANNED.experiment_id[:8]}",
         "run_id": PLANNED.run_id,
         "program": "cifar10",
         "about": "ResNet-8 v1",
@@ -432,7 +433,7 @@ def test_comets_own_program_reads_the_archive(copies, tmp_path):
 
 def test_without_a_key_the_user_learns_what_to_type(copies):
     copied = copies["no key"]
-    key = tracker.experiment_key(PLANNED.run_id)
+    key = comet_key.experiment_key(PLANNED.run_id)
     assert copied.tracked.archive == copied.run.comet / f"{key}.zip"
     assert str(copied.tracked) == f"not sent (off: no key); to send it: comet upload {copied.tracked.archive}"
     assert copied.state() == {
@@ -534,7 +535,7 @@ def test_a_resumed_run_comes_back_to_its_own_experiment(copies):
     assert "failed" not in found.about["tags"]
     bodies = {path: json.loads(body) for path, body in server.seen if "logger/" in path and path.endswith("/run")}
     assert set(bodies) == {"/clientlib/logger/add/run", "/clientlib/logger/get/run"}
-    key = tracker.experiment_key(PLANNED.run_id)
+    key = comet_key.experiment_key(PLANNED.run_id)
     asked = (
         bodies["/clientlib/logger/add/run"]["experimentKey"],
         bodies["/clientlib/logger/get/run"]["previousExperiment"],
@@ -565,7 +566,7 @@ def test_comet_refuses_the_archive_of_an_experiment_that_it_has(copies, tmp_path
 
 def test_a_host_that_is_killed_leaves_an_archive_that_says_so_and_no_child(copies):
     comet, children = copies["orphans"]
-    archive = comet / f"{tracker.experiment_key(PLANNED.run_id)}.zip"
+    archive = comet / f"{comet_key.experiment_key(PLANNED.run_id)}.zip"
     assert eventually(archive.exists)
     found = Archive(archive)
     assert found.others["status"] == "interrupted"
@@ -606,8 +607,8 @@ def test_a_folder_that_is_closed_meanwhile_fails_nothing(monkeypatch):
 
 
 def test_the_experiment_key_is_the_runs_own_and_one_that_comet_takes():
-    key = tracker.experiment_key(PLANNED.run_id)
-    assert key == tracker.experiment_key(PLANNED.run_id) != tracker.experiment_key("another")
+    key = comet_key.experiment_key(PLANNED.run_id)
+    assert key == comet_key.experiment_key(PLANNED.run_id) != comet_key.experiment_key("another")
     assert 32 <= len(key) <= 50
     assert key.isalnum()
 
@@ -634,4 +635,4 @@ def test_a_key_is_looked_for_where_comet_looks(file, text, variables, expected, 
         (tmp_path / file).write_text(text)
     monkeypatch.chdir(tmp_path)
     with acting(environment(tmp_path / "home", **variables)):
-        assert tracker.has_key() == expected
+        assert comet_key.has_key() == expected

@@ -13,7 +13,7 @@ from harness.runs import reading, run_folder, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 from harness.sharing import crate
-from harness.tracking import tracker
+from harness.tracking import key as comet_key
 
 LEGAL = "a run's folder, id or Comet key, `last`, an exported archive, a Comet archive, a plan.json"
 
@@ -85,9 +85,9 @@ def _by_comet_key(runs: Path, key: str, scratch: Path) -> StoredRun:
     from harness.sharing import run_archive
 
     for each in stored.everything(runs)[0]:
-        if tracker.experiment_key(each.run_id) == key:
+        if comet_key.experiment_key(each.run_id) == key:
             return each
-    if not tracker.has_key():
+    if not comet_key.has_key():
         what = f"no run in {runs} has the Comet key {key}, and Comet cannot be asked without an API key"
         raise NotReady(what, legal=LEGAL, command="export COMET_API_KEY=…")
     return stored.read(run_archive.fetch_comet(key, scratch))

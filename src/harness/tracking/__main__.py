@@ -13,14 +13,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.contract import atomic
-from harness.provenance.credentials import redact
 from harness.runs.run_folder import RunFolder
 from harness.tracking import fields, logged
+from harness.tracking.complaints import Complaints, Redacted
+from harness.tracking.rest import Rest
 from harness.tracking.tracker import EVENTS, OFFLINE_PATIENCE, ONLINE_PATIENCE, RECORDED
 
 LOOK = 0.5  # seconds between two looks at the events
@@ -84,8 +85,8 @@ def start(
     project: str,
     workspace: str,
     scratch: Path,
-    stream: "Redacted",
-    complaints: "Complaints",
+    stream: Redacted,
+    complaints: Complaints,
 ) -> Any:
     """Import Comet and open the experiment; it is not `alive` where Comet gave up, and has complained of why."""
     import comet_ml
@@ -126,7 +127,7 @@ def reason(error: Exception, opened: bool) -> str:
     return f"the answer was not Comet's ({text})" if odd and not opened else text
 
 
-def copy(experiment: Any, run: RunFolder, end: "End", rest: "Rest", wanted: dict[str, Any]) -> None:
+def copy(experiment: Any, run: RunFolder, end: "End", rest: Rest, wanted: dict[str, Any]) -> None:
     """Log the plan, each epoch as it comes, and how the run ended."""
     plan = run.planned()
     there = rest.ask(lambda api: fields.logged_steps(api, plan)) or set()
@@ -184,70 +185,6 @@ class End:
         time.sleep(OFFLINE_PATIENCE if self.recorded else ONLINE_PATIENCE)
         shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
-
-
-class Rest:
-    """Comet's REST interface to one experiment; of an archive there is none. What it refuses is missing, no more."""
-
-    def __init__(self, key: str | None, complaints: "Complaints") -> None:
-        self._key, self._complaints = key, complaints
-        self._api: Any = None
-
-    def ask(self, question: Callable[[Any], Any]) -> Any:
-        """The answer; None where there is none."""
-        if self._key is None:
-            return None
-        from comet_ml import APIExperiment
-
-        open_experiment: Any = APIExperiment  # Comet ships no types
-        self._complaints.deaf = True
-        try:
-            if self._api is None:
-                self._api = open_experiment(previous_experiment=self._key, cache=False)
-            return question(self._api)
-        except Exception:  # Comet's errors have no base of their own
-            traceback.print_exc()
-            self._key = None
-            return None
-        finally:
-            self._complaints.deaf = False
-
-
-class Redacted:
-    """A stream without secrets: Comet prints a key that it finds invalid."""
-
-    secret: str | None = None
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def clean(self, text: str) -> str:
-        """The text without the key in use and the environment's secrets."""
-        return redact(text.replace(self.secret, "[secret]") if self.secret else text)
-
-    def write(self, text: str) -> int:
-        """Write what is left of a text."""
-        self._stream.write(self.clean(text))
-        return len(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class Complaints(logging.Handler):
-    """The errors that Comet reports in its own log; it calls lost tags a warning."""
-
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self.lines: list[str] = []
-        self.deaf = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self.deaf:
-            return
-        message = record.getMessage()
-        if record.levelno >= logging.ERROR or message.startswith("Failed to add tag"):
-            self.lines.append(message)
 
 
 if __name__ == "__main__":

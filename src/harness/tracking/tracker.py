@@ -10,10 +10,8 @@ there is a record. Nothing here raises OSError: a run does not fail because its 
 """
 
 import contextlib
-import hashlib
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -30,6 +28,7 @@ from harness.contract.record import RunRecord
 from harness.provenance.credentials import without_secrets
 from harness.runs.run_folder import RunFolder
 from harness.tracking.child import module
+from harness.tracking.key import experiment_key, has_key
 
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
@@ -208,21 +207,3 @@ class Tracker:
         upload = tracked.upload and shlex.join([*shlex.split(tracked.upload)[:-1], str(archive)])
         state = asdict(tracked) | {"archive": archive, "upload": upload}
         atomic.write(comet / "state.json", json.dumps(state, indent=2, sort_keys=True) + "\n")
-
-
-def experiment_key(run_id: str) -> str:
-    """Comet's key of a run: derived, so that a resumed run returns to its own experiment (40 characters)."""
-    return hashlib.sha256(f"comet {run_id}".encode()).hexdigest()[:40]
-
-
-def has_key() -> bool:
-    """Whether Comet would find a key, in the environment or in its own files; without importing it."""
-    if "COMET_API_KEY" in os.environ:
-        return bool(os.environ["COMET_API_KEY"])
-    named = [Path(os.path.expanduser(os.environ["COMET_CONFIG"]))] if "COMET_CONFIG" in os.environ else []  # noqa: PTH111
-    named += [path / ".comet.config" for path in named]
-    pattern = re.compile(r"^\s*(export\s+)?(COMET_)?API_KEY\s*=\s*\S", re.MULTILINE | re.IGNORECASE)
-    with contextlib.suppress(OSError, RuntimeError):  # not readable; no home
-        files = [Path(".env"), *named, Path(".comet.config"), Path("~/.comet.config").expanduser()]
-        return any(pattern.search(path.read_text(errors="replace")) for path in files if path.is_file())
-    return False

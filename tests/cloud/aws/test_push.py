@@ -312,6 +312,7 @@ def test_another_digest_in_the_registry_than_was_pushed_is_refused(monkeypatch, 
     monkeypatch.setattr(push, "number", lambda session: "1" * 12)
     monkeypatch.setattr(push, "client", lambda session, service: Registry())
     monkeypatch.setattr(images, "find", lambda session, name: None)
+    monkeypatch.setattr(images, "has_repository", lambda session, name: True)
     monkeypatch.setattr(images, "resolve", lambda session, name, own: there)
     monkeypatch.setattr(push, "push", lambda local, name, user, password, say: pushed if password == PASSWORD else "")
     session = boto3.Session(region_name="us-east-1")
