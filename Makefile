@@ -4,7 +4,7 @@ ARGS ?=
 # dvc.yaml and our own scripts say `python`: inside a recipe that is .venv's.
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: help train repro-check retrain-check test coverage faults planted mutants check figures lock upgrade image push-image base-image venv torch
+.PHONY: help train repro-check retrain-check test test-long coverage faults planted mutants check figures lock upgrade image push-image base-image venv torch
 .PHONY: crate clean
 .DEFAULT_GOAL := help
 
@@ -12,7 +12,8 @@ help:
 	@echo "make train        environment, data, then a training run on this machine; make train ARGS=\"epochs=2\""
 	@echo "make repro-check  replay the newest run: identical, equivalent or different; ARGS as src/replay.py takes them"
 	@echo "make retrain-check  whether a model trained on new data beats the old one, on both test sets, with the uncertainty"
-	@echo "make test         environment, then all tests; make test ARGS=\"tests/contract/test_plan.py\""
+	@echo "make test         environment, then the tests, containers too; make test ARGS=\"tests/contract/test_plan.py\""
+	@echo "make test-long    the tests that make test leaves out: whole trainings, sweeps and bursts of minutes together"
 	@echo "make coverage     the same tests, and how much of src/ they execute, subprocesses included"
 	@echo "make faults       200 kills and disturbances of runs, replays, sweeps, exports and syncs; none may do harm"
 	@echo "make planted      a hundred secrets planted around a training; none may be in what is left"
@@ -37,8 +38,13 @@ repro-check: .venv/installed
 retrain-check: .venv/installed
 	@$(IN_VENV) python src/retrain_check.py $(ARGS)
 
+PYTEST = python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed crate
-	@$(IN_VENV) python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(IN_VENV) $(PYTEST) -m "not long" $(ARGS)
+
+test-long: .venv/installed crate
+	@$(IN_VENV) $(PYTEST) -m long $(ARGS)
 
 # The table comes last, also after failed tests, whose exit status is kept.
 coverage: .venv/installed crate

@@ -47,6 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.slow  # three trainings, each in an interpreter of its own that imports TensorFlow
 def test_the_pipeline_runs_once_repeats_its_bytes_and_compares_experiments(project):
     (first,) = runs(project)

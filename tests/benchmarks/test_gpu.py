@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_its_parts_leave_their_findings_and_a_killed_one_resumes_to_the_same_bits(tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/gpu.py", "--small", "--out", str(tmp_path / "found.jsonl"), "--jobs", "2"]
     done = subprocess.run([*command, "loop/*", "resume/*"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -15,7 +15,10 @@ from tests.support.cloud import AWAY, RESNET, RESNET_AWAY, SECRETS, burst, cifar
 from tests.support.projects import TINY, record_of, runs, type_in
 from tests.tracking.test_tracker import Server
 
-pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+]  # each command is a program of its own; most import TensorFlow or the SDK
 
 RECIPE = engine.recipe(ROOT)
 EPOCHS = "epochs=20"

@@ -15,7 +15,10 @@ from tests.support import tiny
 from tests.support.cloud import AWAY, SLOWLY, burst, job_of, tiny_project
 from tests.support.projects import TINY, git, record_of, runs, type_in
 
-pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+]  # each command is a program of its own; most import TensorFlow or the SDK
 
 
 @pytest.fixture(scope="module")

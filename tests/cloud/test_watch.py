@@ -85,6 +85,7 @@ def test_credentials_that_nobody_can_renew_end_the_watch(account):
     assert not watching.over and len(said) == 1
 
 
+@pytest.mark.long
 def test_throttling_is_obeyed_in_silence(account):
     account.throttled = {"sagemaker:DescribeTrainingJob": 1, "logs": 2}
     threading.Timer(4.0, lambda: account.throttled.pop("sagemaker:DescribeTrainingJob")).start()

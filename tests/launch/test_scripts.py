@@ -39,6 +39,7 @@ def newest(project: Path) -> Path:
     return runs(project)[-1]
 
 
+@pytest.mark.long
 def test_stopped_with_its_host_and_resumed_it_ends_with_the_same_weights(project: Path) -> None:
     done = type_in(project, *SCRIPT, PROCESS, "epochs=4")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,6 +56,7 @@ def test_stopped_with_its_host_and_resumed_it_ends_with_the_same_weights(project
     assert [row["epoch"] for row in metrics.epochs(newest(project) / "metrics.csv")] == [1.0, 2.0, 3.0, 4.0]
 
 
+@pytest.mark.long
 def test_exported_it_replays_in_another_clone_whatever_its_lock_is_there(project: Path, tmp_path: Path) -> None:
     assert type_in(project, *SCRIPT, PROCESS).returncode == 0
     original, archive, clone = record_of(newest(project)), tmp_path / "run.zip", tmp_path / "clone"
@@ -102,6 +104,7 @@ def test_several_workers_run_it_each_and_find_the_others(project: Path) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_its_container_has_its_own_libraries_alone_and_gives_the_same_weights(project: Path) -> None:
     refused = type_in(project, *SCRIPT, CONTAINER)
     name = engine.image_name(project, "scripted")
@@ -124,6 +127,7 @@ def test_its_container_has_its_own_libraries_alone_and_gives_the_same_weights(pr
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_in_a_container_too_it_must_not_write_into_its_folder(project: Path) -> None:
     if engine.image_id(engine.image_name(project, "scripted")) is None:
         lacking("its image is not there")

@@ -45,6 +45,7 @@ def test_two_workers_end_with_equal_weights_and_the_loss_of_one(project, process
         assert processes.results.metrics[name] == pytest.approx(value, rel=1e-6), name
 
 
+@pytest.mark.long
 def test_a_lost_worker_is_named_within_a_minute_and_the_run_goes_on_with_resume(project, processes):
     run = broken(project, "epoch=2 ", signal.SIGKILL, *SLOW, "mode.runner=process", *TWO, worker="job/algo-2")
     assert record_of(run).reason.startswith("worker algo-2 of 2 was killed by SIGKILL")
@@ -69,6 +70,7 @@ def test_two_containers_give_the_weights_of_two_processes(project, processes, tr
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_a_lost_container_is_named_within_a_minute(project, training_image):
     run = interrupted(project, lambda run: docker_kill(run, "algo-2"), *SLOW, *TWO)
     assert record_of(run).reason.startswith("worker algo-2 of 2: the worker was killed by SIGKILL")

@@ -45,6 +45,7 @@ def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(pr
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_killed_and_stopped_in_containers_it_ends_with_the_weights_of_an_unbroken_run(project, training_image):
     unbroken = type_in(project, "mode.runner=process", *TINY, "epochs=10")
     assert unbroken.returncode == 0, unbroken.stderr

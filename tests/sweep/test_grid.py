@@ -93,6 +93,7 @@ def test_one_sweep_is_of_one_program(tmp_path, sweep, monkeypatch):
 
 
 @pytest.mark.slow  # a project, twelve trainings, and dvc exp show
+@pytest.mark.long
 def test_a_sweep_of_eight_killed_after_three_runs_five_more_and_is_a_group_in_dvc(project):
     words = ("program=tiny", "mode=local", "mode.runner=process", "rate=0.1,0.2", "seed=0,1,2,3", "sweep=eight")
     command = [sys.executable, "src/train.py", "-m", "pause=0.05", *words]

@@ -98,6 +98,7 @@ def most_at_once(account):  # noqa: F811
 
 
 @pytest.mark.parametrize("admitted", [2, None], ids=["quota known", "quota unknown"])
+@pytest.mark.long
 def test_six_jobs_with_a_quota_of_two_all_end_and_none_leaves_a_failed_record(account, sweep, tmp_path, admitted):  # noqa: F811
     account.quota = 2
     waiting = sweep(6, admitted)

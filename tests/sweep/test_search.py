@@ -20,6 +20,7 @@ from tests.support.projects import record_of, type_in
 from tests.sweep.conftest import ACCURACY, ERROR, SEARCH, Formula, summary
 
 
+@pytest.mark.long
 def test_an_interrupted_search_proposes_what_an_uninterrupted_one_does(tmp_path, sweep):
     words = (*SEARCH, "sweep=s", "hydra.sweeper.n_trials=8")
     whole, broken = Formula(tmp_path / "whole"), Formula(tmp_path / "broken", left=4)
@@ -171,6 +172,7 @@ def test_nothing_of_optuna_is_imported_before_a_search():
 
 
 @pytest.mark.slow  # a project, and two trainings
+@pytest.mark.long
 def test_a_run_that_falls_behind_is_ended_in_order_and_keeps_what_it_has(project):
     words = ("hydra/sweeper=optuna", "rate=0.5,1e-9", "hydra.sweeper.n_trials=2", "sweep=pruned")
     options = ("n_startup_trials=1", "n_warmup_epochs=2", "sampler=random")

@@ -6,7 +6,7 @@ import pytest
 
 from tools import planted
 
-pytestmark = pytest.mark.slow  # each command is a program of its own
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # each command is a program of its own
 
 
 def test_of_a_hundred_planted_secrets_of_forty_kinds_none_is_left_anywhere(capsys):

@@ -101,6 +101,7 @@ def job(tmp_path):
     return job
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("door", ["harness.tracking.inside", "harness.companion"])
 def test_it_starts_from_them_alone_and_leaves_its_state(tmp_path, job, door):
     """Its children have Comet's library beside it, and nobody answers: what is left is the offline archive."""

@@ -51,6 +51,7 @@ def opened(server: Server) -> int:
     return sum(path.endswith("logger/add/run") for path, _ in server.seen)
 
 
+@pytest.mark.long
 def test_an_archive_is_uploaded_once_and_tried_again_where_that_failed(copied):
     before, said = copied.state(), ""
     done = synchronise(copied)

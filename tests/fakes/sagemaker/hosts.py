@@ -242,9 +242,10 @@ class Host:
     def _upload(self, path: Path, uri: str, last: bool) -> None:
         """Send one checkpoint, with marks beside it while that takes. What vanishes meanwhile fails the job."""
         begun, done = (path.with_name(f"{path.name}{mark}") for mark in MARKS)
-        if not path.exists():  # it was gone before its turn came
-            return
         begun.touch()
+        if not path.exists():  # it was gone before its turn came
+            begun.unlink(missing_ok=True)
+            return
         if self.aws.upload_seconds and not last:
             time.sleep(self.aws.upload_seconds)
         try:

@@ -29,7 +29,11 @@ CASES = (  # named here too: none may go missing
     "resnet20 v2",
     "resnet8 v1, two workers",
 )
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seven trainings, and as many again for a reference
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]  # seven trainings, and as many again for a reference
 
 
 def measure(source: Path, out: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def assert_equal(one: dict[str, Any], two: dict[str, Any]) -> None:
 MUCH = {"resnet_version": 2, "optimizer": "muon", "small_epochs": 0.2, "alternate_flips": True, "nesterov": False}
 
 
-@pytest.mark.parametrize("changes", [{}, pytest.param(MUCH, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("changes", [{}, pytest.param(MUCH, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_any_number_of_steps_in_a_call_gives_the_same_bits(changes: dict[str, Any]) -> None:
     alone = after(60, 1, **changes)
     for steps in (7, 50):
@@ -41,6 +41,7 @@ def test_any_number_of_steps_in_a_call_gives_the_same_bits(changes: dict[str, An
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_so_it_does_under_xla_which_takes_the_steps_that_are_taken_without_it() -> None:
     alone = after(3, 1, xla=True)
     assert_equal(alone, after(3, 3, xla=True))

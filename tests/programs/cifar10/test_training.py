@@ -74,6 +74,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_its_state_is_all_that_a_step_reads_as_another_process_finds(tmp_path: Path) -> None:
     expected = {}
     for number, (name, changes) in enumerate(VARIANTS.items()):
