@@ -18,6 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["steps", "command"])
+@pytest.mark.long
 def test_a_new_program_is_proven_trains_and_passes_its_test_at_once(project: Path, kind: str) -> None:
     name = f"my_{kind}"
     begun = type_in(project, name, *([f"like={kind}"] if kind != "steps" else []), verb="new")

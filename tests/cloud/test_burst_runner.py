@@ -31,6 +31,7 @@ DEMANDED = request.Demanded(
 
 
 @pytest.mark.slow  # the SDK is imported
+@pytest.mark.long
 def test_a_request_with_all_that_an_account_may_demand_is_one_that_sagemaker_takes(account, tmp_path):
     run = away.stage(tmp_path / "runs")
     away.burst_of(account, account.image, DEMANDED).send(run)

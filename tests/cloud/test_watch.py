@@ -29,6 +29,7 @@ def lines_of(account, within=15.0, during=None):
     return said, watching
 
 
+@pytest.mark.long
 def test_lines_after_empty_pages_and_late_ones_are_read_to_the_last(account, monkeypatch):
     account.log_delay = 4.0
     monkeypatch.setattr(watch, "LATE", 8.0)
@@ -95,6 +96,7 @@ def test_throttling_is_obeyed_in_silence(account):
     assert not [line for line in said if "AWS" in line]
 
 
+@pytest.mark.long
 def test_throttling_that_lasts_is_spoken_of_once(account, monkeypatch):
     monkeypatch.setattr(watch, "PATIENCE", 0.2)
     account.send("echo test_x=1")

@@ -457,6 +457,7 @@ time.sleep(60)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_the_sagemaker_sdk_sends_runs_and_is_process_1(aws, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "program.py").write_text(PROGRAM)
@@ -516,6 +517,7 @@ def test_what_the_sagemaker_sdk_sends_runs_and_is_process_1(aws, tmp_path):
 
 
 @pytest.mark.docker
+@pytest.mark.long
 def test_jobs_run_in_containers_that_find_each_other_by_name_and_hear_of_an_interruption(training_image):
     with Account(docker=training_image) as aws:
         found = "getent hosts algo-1 > /dev/null && getent hosts algo-2 > /dev/null"

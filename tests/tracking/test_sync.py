@@ -75,6 +75,7 @@ def test_an_archive_is_uploaded_once_and_tried_again_where_that_failed(copied):
     assert f"uploaded  {copied.run.path.name}" in said and KEY not in said + done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_one_that_somebody_uploaded_by_hand_is_present(tmp_path):
     made = Copied(tmp_path / "runs").feed().finish()
     with serving("has it") as server:
