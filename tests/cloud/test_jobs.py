@@ -61,7 +61,7 @@ def test_ctrl_c_asks_detach_leaves_go_on_goes_on_and_a_second_one_stops(aws, pro
     attached = typed(project, run.name, verb="attach", terminal=True).until("epoch=5 ")
     other = type_in(project, run.name, verb="attach", **aws.environment())
     assert (other.returncode, other.stderr.count("\n")) == (2, 1) and "another program follows it" in other.stderr
-    attached.send(signal.SIGINT).until("Stop the job (s)").press("g\n")
+    attached.send(signal.SIGINT).until("Stop the job (s)").press("g\n").until("watching it again")
     seen = max(map(int, re.findall(r"epoch=(\d+)", attached.text)))
     attached.until(f"epoch={seen + 2} ")  # it goes on
     attached.text = ""

@@ -19,6 +19,7 @@ from harness.runs.run_folder import RunFolder
 
 LONGEST = 2**20  # characters of a line that are held at once; what is longer comes in pieces
 QUESTION = "Stop the job (s), detach (d: it continues, and costs), or go on watching it (g)? A second Ctrl-C stops. "
+WATCHING = "watching it again; Ctrl-C asks again"
 
 
 def follow(
@@ -139,5 +140,7 @@ def answer(wanted: str, notes: "queue.SimpleQueue[str | None]") -> str:
             if not typed:  # nobody is at the terminal any more
                 return "d"
             if (letter := typed.strip().lower()[:1]) in ("s", "d", "g"):
+                if letter == "g":
+                    print(WATCHING, file=sys.stderr, flush=True)
                 return letter
             print(QUESTION, file=sys.stderr, flush=True)
