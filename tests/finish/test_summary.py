@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from harness.contract import program, serial
+from harness.contract import plan, program, serial
+from harness.contract import record as records
 from harness.contract.errors import SettingError
 from harness.contract.program import Program
 from harness.contract.source import Sample, Source
@@ -56,6 +57,30 @@ def test_a_failed_run_says_why_and_how_it_is_resumed(tmp_path, capsys):
     assert "FAILED    out of memory" in lines and f"checkpoints {run.checkpoints}" in lines
     assert f"resume    python src/train.py resume={planned.run_id}" in lines
     assert not [line for line in lines if line.startswith("error")]
+
+
+@pytest.mark.parametrize(
+    ("left", "price", "more", "cap"),
+    [
+        (3300.0, 3.6, "about 3.60 USD more, a start included", " mode.max_usd=5.58"),  # 5 + 55 minutes; 90 and the end
+        (60.0, 3.6, "about 0.36 USD more, a start included", " mode.max_usd=0.84"),  # the least that is allowed
+        (None, 3.6, "unknown what more it costs", ""),
+        (3300.0, None, "unknown what more it costs", ""),
+    ],
+)
+def test_a_run_whose_cap_was_reached_says_what_more_it_costs(tmp_path, capsys, left, price, more, cap):
+    planned = plan_of(FOREST)
+    away = plan.Cloud("us-east-1", True, True, 0, 30, 7200, 10.0, price, None, "project", None)
+    planned = dataclasses.replace(planned, placement=dataclasses.replace(planned.placement, mode="cloud", cloud=away))
+    bill = records.Bill("job", "us-east-1", "MaxRuntimeExceeded", 1, 7200, 7200, None, 7.2)
+    stopped = {"status": "failed", "reason": "too long", "results": None, "bill": bill}
+    record = dataclasses.replace(completed(planned, 1.0), placement=planned.placement, **stopped)
+    run = stage(tmp_path, planned, record)
+    (run.checkpoints / "step-000000005.ckpt").write_bytes(b"")
+    summary.summarise(record, run, "off", 1.0, left)
+    lines = said(capsys)
+    assert f"to finish {more}; it resumes from the newest checkpoint" in lines
+    assert f"resume    python src/train.py mode=cloud resume={planned.run_id}{cap}" in lines
 
 
 @pytest.mark.parametrize("job", ["", "[]", "{}", "[" * 100_000, '{"bucket": "b", "prefix": "p\\u001b[2J"}'])

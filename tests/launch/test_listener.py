@@ -55,6 +55,16 @@ def test_a_terminal_gets_a_bar_with_the_same(
     assert "step 40/40, epoch 1 of 2, 312 points/s, about 3 min left" in bar
 
 
+def test_means_within_an_epoch_are_handed_on_and_the_time_that_is_left_is_kept(tmp_path: Path) -> None:
+    epochs: list[dict[str, float]] = []
+    within: list[dict[str, float]] = []
+    listener = Listener(tmp_path / "log.txt", epochs.append, within.append)
+    assert listener.seconds_left is None
+    listener(f"{PROGRESS.format(4)} recent_loss=0.5")
+    listener.close()
+    assert (epochs, within[0]["recent_loss"], within[0]["step"], listener.seconds_left) == ([], 0.5, 4.0, 200.0)
+
+
 @pytest.mark.parametrize("line", ["", "text", "progress", "epoch=one step=1", "epochs=3 step=1"])
 def test_any_other_line_has_no_numbers(line: str) -> None:
     assert parse(line) == {}

@@ -42,6 +42,7 @@ CONFIG: dict[str, bool | int | float | str] = {
     "seed": 0,
 }
 PLANNED = dataclasses.replace(PLAN, experiment=dataclasses.replace(PLAN.experiment, config=CONFIG))
+WITHIN = {"epoch": 2.0, "epochs": 2.0, "steps": 20.0, "seconds_left": 3.0, "recent_loss": 0.25}
 EPOCHS = [
     {"epoch": 1, "step": 10, "train_loss": 2.1, "validation_accuracy": 0.25, "learning_rate": 0.1},
     {"epoch": 2, "step": 20, "train_loss": 1.4, "validation_accuracy": 0.5, "learning_rate": 0.05},
@@ -208,6 +209,7 @@ class Copied:
             began = time.perf_counter()
             self.tracker.log_epoch(values)
             self.event_seconds.append(time.perf_counter() - began)
+            self.tracker.log_progress({**WITHIN, "step": values["step"] + 1})
         return self
 
     def kill(self, kind: str) -> "Copied":
@@ -398,6 +400,8 @@ def test_the_archive_holds_every_epoch_and_the_test_results(copies):
     for name in ("train_loss", "validation_accuracy", "learning_rate"):
         assert found.curve(name) == [(values["epoch"], values["step"], values[name]) for values in EPOCHS]
     assert found.curve("test_accuracy") == [(2, 20, 0.75)]
+    assert found.curve("recent_loss")[0] == (2, EPOCHS[0]["step"] + 1, 0.25)
+    assert not found.curve("seconds_left")
     assert found.curve("test_loss") == [(2, 20, 1.6)]
     matrix = json.loads(found.assets["confusion-matrix.json"])
     assert matrix["labels"] == list(RESULTS.classes)

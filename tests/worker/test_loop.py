@@ -397,6 +397,16 @@ def test_progress_tells_where_it_is_how_fast_and_how_long_it_will_take(clock: Cl
     assert progress[-1]["epoch"] == 3 and progress[-1]["seconds_left"] == 1.0
 
 
+def test_progress_has_what_the_program_says_of_the_last_steps(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Counting(clock=clock)
+    monkeypatch.setattr(training, "recent", lambda: {"loss": float(training.step)})
+    _, reports = train(training, tmp_path)
+    progress = [report for report in reports if "progress" in report]
+    assert [report["recent_loss"] for report in progress] == [report["step"] for report in progress]
+
+
 def test_the_time_that_is_left_goes_by_the_work_of_a_resumed_training_alone(clock: Clock, tmp_path: Path) -> None:
     first = Counting(clock=clock)
     with pytest.raises(RunFailed):

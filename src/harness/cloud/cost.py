@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import console
 from harness.cloud.aws import prices
-from harness.contract import program
+from harness.contract import plan, program
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import RunPlan
 from harness.runs import run_folder
@@ -16,6 +16,7 @@ from harness.settings.command_line import command_name
 from harness.settings.schema import Cloud
 
 START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
+SPARE = 1.5  # how much more than it is likely to take a proposed cap allows, disks included
 EPOCHS = "epochs"  # the setting that most programs have for it
 
 
@@ -63,6 +64,18 @@ def estimate(runs: Path, planned: RunPlan) -> str:
         usd = f", {seconds / 3600 * price:.2f} USD on demand" if price else ""
         return f"{console.duration(seconds)}{usd} (as {path.parent.name})"
     return f"unknown: runs/ has no run of such a model on {placement.instance_type}"
+
+
+def rest(cloud: plan.Cloud, seconds_left: float | None) -> tuple[float, float] | None:
+    """Dollars that the rest of a stopped training is likely to cost, and a cap that holds it; None where unknown.
+
+    `seconds_left` is what the worker last said that the training still takes.
+    """
+    if seconds_left is None or cloud.usd_per_hour is None:
+        return None
+    seconds = START + seconds_left
+    longest = max(SPARE * seconds, 1.1 * prices.SHORTEST) + prices.ENDING + cloud.warm_pool_seconds
+    return seconds / 3600 * cloud.usd_per_hour, upwards(longest / 3600 * cloud.usd_per_hour)
 
 
 def left_of_month(runs: Path, mode: Cloud, now: datetime) -> float | None:

@@ -5,8 +5,9 @@ from typing import Any
 from harness.contract.plan import RunPlan
 from harness.contract.record import Bill
 
+LONGEST = "MaxRuntimeExceeded"
 STOPPED = {
-    "MaxRuntimeExceeded": "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
+    LONGEST: "the job ran for as long as it may (MaxRuntimeExceeded): mode.max_usd sets that limit",
     "MaxWaitTimeExceeded": "no spot instance came in time (MaxWaitTimeExceeded): mode.spot=false does not wait for one",
 }
 WAITED = "NoInstanceCame"  # in a description: the minutes after which the watch stopped a job that had no instance

@@ -11,6 +11,7 @@ from typing import Annotated
 from harness.contract import legal
 from harness.contract.rules import optional
 
+RECENT = "recent_"  # how the name of a mean over the last few seconds begins
 LARGEST = 2**26  # bytes of a metrics.csv
 Epoch = dict[str, float | str]  # a row of metrics.csv: numbers by name, and the first characters of the weights' digest
 

@@ -55,6 +55,13 @@ class Steps:
         """At the end of an epoch, the numbers of its row: train_NAME and validation_NAME of each metric, and others."""
         raise NotImplementedError
 
+    def recent(self) -> Mapping[str, float]:
+        """Means over the steps since this was called last, by name, for curves while an epoch lasts; not recorded.
+
+        Asked for every few seconds, and of each worker at a time of its own: it must not wait for the others.
+        """
+        return {}
+
     def finish(self) -> "Outcome":
         """After the last step: the trained model and its score on the test data."""
         raise NotImplementedError

@@ -99,7 +99,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
 
     run, planned, comet = started.run, started.plan, started.comet
     tracker = Tracker(run, planned, comet.project, comet.workspace, model=comet.model, register=comet.register)
-    listener = Listener(run.log, log_epoch)
+    listener = Listener(run.log, log_epoch, tracker.log_progress)
     threading.Thread(target=plots.prepare, daemon=True).start()
     ended = follow.follow(started.runner, run, started.dataset, listener, started.held.received)
     listener.close()
@@ -113,7 +113,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
         plots.draw(run, record, started.dataset)
         verdict = _judged(run, record, started.dataset) if planned.provenance.replays else None
         tracked = tracking.result()
-    summary.summarise(record, run, str(tracked), time.monotonic() - started.since)
+    summary.summarise(record, run, str(tracked), time.monotonic() - started.since, listener.seconds_left)
     if errors:
         raise errors[0]
     if started.target is not None:

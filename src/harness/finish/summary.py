@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from harness.cloud import cost
+from harness.cloud import outcome as jobs
 from harness.console import duration, say
 from harness.contract import legal, program
 from harness.contract.errors import HarnessError
@@ -57,11 +59,14 @@ def detached(run: RunFolder) -> None:
     say(f"attach    python src/attach.py {run.path.name}")
 
 
-def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float) -> None:
-    """The last lines of a run: its results, what they are results of, and where they are."""
+def summarise(record: RunRecord, run: RunFolder, comet: str, seconds: float, seconds_left: float | None = None) -> None:
+    """The last lines of a run: its results, what they are results of, and where they are.
+
+    `seconds_left` is what the worker last said that its training still takes.
+    """
     say("")
     if record.status != "completed":
-        _failure(record, run)
+        _failure(record, run, seconds_left)
     _bill(record)
     if record.results is not None:
         say(f"{record.description.objective.name:9} {_values(record)}")
@@ -93,13 +98,20 @@ def _values(record: RunRecord) -> str:
     return ", ".join(f"{split} {quantity.text(metric, value)}" for split, value in values if value is not None)
 
 
-def _failure(record: RunRecord, run: RunFolder) -> None:
+def _failure(record: RunRecord, run: RunFolder, seconds_left: float | None) -> None:
     say(f"{'PRUNED' if record.status == 'pruned' else 'FAILED':9} {record.reason}")
     say(f"log       {run.log}")
     if checkpoints.files(run.checkpoints):
-        mode = f" mode={record.placement.mode}" if record.placement.cloud else ""
+        cloud = record.placement.cloud
+        mode = f" mode={record.placement.mode}" if cloud else ""
         say(f"checkpoints {run.checkpoints}{_also_in_s3(run)}")
-        say(f"resume    python src/train.py{mode} resume={run.path.name}")
+        command = f"python src/train.py{mode} resume={run.path.name}"
+        if cloud and record.bill and record.bill.status == jobs.LONGEST:
+            rest = cost.rest(cloud, seconds_left)
+            more = f"about {rest[0]:.2f} USD more, a start included" if rest else "unknown what more it costs"
+            say(f"to finish {more}; it resumes from the newest checkpoint")
+            command += f" mode.max_usd={rest[1]:.2f}" if rest else ""
+        say(f"resume    {command}")
 
 
 def _bill(record: RunRecord) -> None:

@@ -42,16 +42,24 @@ def parse(line: str) -> dict[str, float]:
 class Listener:
     """Takes the worker's lines, redacts them, writes log.txt, moves the bar, hands each epoch's numbers on.
 
-    A log that cannot be written (a full disk, a folder that is gone) ends nothing: the record says what the worker met.
-    `failure` is the reason that the worker named last, which it may not have been able to write down either.
+    Those within an epoch are handed on too. A log that cannot be written (a full disk, a folder that is gone) ends
+    nothing: the record says what the worker met.
+    `failure` is the reason that the worker named last, which it may not have been able to write down either;
+    `seconds_left` what it last said that its training still takes, None where it said nothing.
     """
 
-    def __init__(self, log: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
+    def __init__(
+        self,
+        log: Path,
+        on_epoch: Callable[[dict[str, float]], None],
+        on_progress: Callable[[dict[str, float]], None] = lambda values: None,
+    ) -> None:
         self.failure: str | None = None
+        self.seconds_left: float | None = None
         self._log: FileIO | None = None
         with contextlib.suppress(OSError):
             self._log = FileIO(log, "a")  # unbuffered: what could not be written is not held back until the end
-        self._on_epoch = on_epoch
+        self._on_epoch, self._on_progress = on_epoch, on_progress
         self._bar: Any = None
         self._next = 0.0  # when progress is next told in a log
         self._epoch = 0.0  # the last one that was handed on
@@ -68,6 +76,8 @@ class Listener:
             self.failure = line.removeprefix(FAILED)
         if "step" in values and "steps" in values:
             self._advance(values)
+            self.seconds_left = values["seconds_left"]
+            self._on_progress(values)
         self._live = (self._live or line.startswith(WORKER)) and not BEGINNING.match(line)
         spoken = self._live and not line.startswith(WORKER) and not NATIVE.match(line)
         if (spoken or line.startswith(CLOUD)) and not progress:

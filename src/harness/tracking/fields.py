@@ -64,7 +64,7 @@ def fill_outcome(api: Any, run: RunFolder) -> None:
 
 def logged_steps(api: Any, plan: RunPlan) -> set[int]:
     """The steps of the epochs that the experiment has already: of a run that was left, and is followed again."""
-    names = [f"{split}_{plan.description.objective.name}" for split in ("validation", "train")]
+    names = [f"{split}_{plan.description.objective.name}" for split in ("validation", "train", "recent")]
     found = [entry for name in names for entry in api.get_metrics(name) or ()]
     return {int(entry["step"]) for entry in found if entry.get("step") is not None}
 

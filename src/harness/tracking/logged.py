@@ -63,7 +63,7 @@ def tags(plan: RunPlan) -> list[str]:
 
 
 def log_epoch(experiment: Any, values: dict[str, float]) -> None:
-    """Log an epoch's metrics at its global step."""
+    """Log an epoch's metrics, or the means within one, at their global step."""
     metrics = {name: value for name, value in values.items() if name not in ("epoch", "step")}
     experiment.log_metrics(metrics, step=int(values["step"]), epoch=int(values["epoch"]))
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract import atomic
+from harness.contract.metrics import RECENT
 from harness.contract.plan import RunPlan
 from harness.contract.record import RunRecord
 from harness.provenance.credentials import without_secrets
@@ -33,6 +34,7 @@ from harness.tracking.key import experiment_key, has_key
 ONLINE_PATIENCE = 13.0  # seconds that Comet has once the run is over
 OFFLINE_PATIENCE = 60.0  # nothing but this machine is waited for: longer than it ever takes
 EVENTS = "events.jsonl"
+RESOLUTION = 1000  # points of a curve within epochs, in each factor of e of a run's time
 INSIDE = "inside.json"  # the state of the copies that a job made itself
 RECORDED = b"recorded"  # the word on a child's stdin: record.json is this run's
 QUIET = {
@@ -65,7 +67,7 @@ class Tracked:
 
 
 class Tracker:
-    """The copies of one run: `log_epoch` for each epoch, `finish` once."""
+    """The copies of one run: `log_epoch` for each epoch, `log_progress` within one, `finish` once."""
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class Tracker:
         self._delegated = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
         options = {"here": cloud is None or inside, "model": model, "register": register}
         self._names = (self._key, project, workspace or "", json.dumps(options))
+        self._began = self._next = time.monotonic()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._keyed = has_key() and not self._delegated
         with contextlib.suppress(OSError):
@@ -94,6 +97,14 @@ class Tracker:
         """Log an epoch's numbers, `step` and `epoch` among them; never waits for Comet."""
         with contextlib.suppress(OSError), (self._run.comet / EVENTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(values)) + "\n")
+
+    def log_progress(self, values: Mapping[str, float]) -> None:
+        """Log means within an epoch, ever more seldom: a few thousand of a run, however long it takes."""
+        means = {name: value for name, value in values.items() if name.startswith(RECENT)}
+        now = time.monotonic()
+        if means and now >= self._next:
+            self._next = now + (now - self._began) / RESOLUTION
+            self.log_epoch({"epoch": values["epoch"], "step": values["step"], **means})
 
     def finish(self, record: RunRecord) -> Tracked:
         """Wait until both copies are complete, for Comet 13 s at most; kill what is not, and say so."""

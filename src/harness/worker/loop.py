@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.contract.errors import RunFailed
 from harness.contract.job import Group
+from harness.contract.metrics import RECENT
 from harness.contract.plan import TRIED
 from harness.contract.steps import Outcome, Steps
 from harness.worker import checkpoint, randomness
@@ -49,7 +50,8 @@ class Loop:
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, what the program measured, EXAMPLES_per_second (of the steps alone), seconds (with the
             measuring), weights (the first characters of their digest): after each epoch;
-        progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left: every 2 s at most;
+        progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left, recent_NAME of what the program
+            has for curves within an epoch: every 2 s at most;
         note (text);
         test_NAME of each metric: at the end.
 
@@ -186,6 +188,7 @@ class Loop:
     def _report_progress(self, speed: float) -> None:
         steps, self.reported = self.steps, time.perf_counter()
         past, now, end = (steps.work(step) for step in (self.first, steps.step, steps.steps))
+        recent = {f"{RECENT}{name}": value for name, value in steps.recent().items()}
         self.report(
             {
                 "progress": True,
@@ -195,6 +198,7 @@ class Loop:
                 "steps": steps.steps,
                 self.speed: speed,
                 "seconds_left": (self.reported - self.began) / (now - past) * (end - now),
+                **recent,
             }
         )
 

@@ -91,8 +91,12 @@ class Trainer:
 
     def sums(self) -> tuple[float, float]:
         """Mean training loss and accuracy over the whole epoch just done."""
-        images = self.steps_per_epoch * self.config.batch_size
-        return float(self._loss.read_value()) / self.steps_per_epoch, int(self._correct.read_value()) / images
+        loss, correct = self.totals()
+        return loss / self.steps_per_epoch, correct / (self.steps_per_epoch * self.config.batch_size)
+
+    def totals(self) -> tuple[float, int]:
+        """Training losses summed over the steps of the epoch so far, and the images that were right in them."""
+        return float(self._loss.read_value()), int(self._correct.read_value())
 
     def work(self, step: int) -> float:
         """The cost of the first `step` steps, in steps at full resolution."""

@@ -51,6 +51,7 @@ class ResNetTraining(Steps):
         self.trainer = Trainer(config, data, strategy)
         self.steps, self.steps_per_epoch = self.trainer.steps, self.trainer.steps_per_epoch
         self.batch = config.batch_size
+        self._recent = (-1, 0.0, 0)  # step, sum of losses and images right at the last call of `recent`
         self.at_once = GPU_BATCH if self.trainer.several else BATCH  # images of an evaluation
 
     @property
@@ -85,6 +86,19 @@ class ResNetTraining(Steps):
             "validation_loss": validation.loss,
             "validation_accuracy": validation.accuracy,
             "learning_rate": self.trainer.rates[self.trainer.step - 1],
+        }
+
+    def recent(self) -> dict[str, float]:
+        """Loss and accuracy over the steps since the last call, or since the epoch began."""
+        first = (self.step - 1) // self.steps_per_epoch * self.steps_per_epoch
+        since, loss, correct = self._recent if self._recent[0] > first else (first, 0.0, 0)
+        self._recent = (self.step, *self.trainer.totals())
+        if since >= self.step:
+            return {}
+        images = (self.step - since) * self.batch
+        return {
+            "loss": (self._recent[1] - loss) / (self.step - since),
+            "accuracy": (self._recent[2] - correct) / images,
         }
 
     def finish(self) -> Outcome:

@@ -135,6 +135,21 @@ def test_what_it_measures_is_what_keras_finds_and_means_over_the_epoch(done: Don
     assert 0 < measured["train_loss"] < rows[0]["train_loss"]
 
 
+def test_means_within_an_epoch_add_up_to_those_of_the_epoch() -> None:
+    steps = begin()
+    for epoch, calls in enumerate(((1, 3, 2), (1, 5))):  # steps between two calls, six in an epoch
+        added = dict.fromkeys(("loss", "accuracy"), 0.0)
+        for count in calls:
+            for _ in range(count):
+                steps.advance(False, 1)
+            recent = steps.recent()
+            added = {name: total + count * recent[name] for name, total in added.items()}
+        measured = steps.measure()
+        for name, total in added.items():
+            assert total / 6 == pytest.approx(measured[f"train_{name}"]), (epoch, name)
+    assert steps.recent() == {}  # no step since
+
+
 def test_what_it_ends_with_is_what_keras_finds_for_each_image(done: Done) -> None:
     outcome, images = done.trained.outcome, done.images
     logits = done.steps.trainer.model.predict(images.test_images, verbose=0)
