@@ -27,6 +27,7 @@ IMPORTERS = {
     "boto3": ("harness/cloud/", "harness/tracking/inside.py"),
     "botocore": ("harness/cloud/",),
     "comet_ml": ("harness/tracking/",),
+    "pandas": ("harness/report/notebook.py",),
     "plotly": ("harness/report/",),
     "rocrate": ("harness/sharing/",),
     "tensorflow": ("harness/frameworks/", "programs/"),
