@@ -5,10 +5,11 @@ ARGS ?=
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .PHONY: help train repro-check retrain-check test test-long coverage faults planted mutants check figures lock upgrade image push-image base-image venv torch
-.PHONY: crate clean
+.PHONY: crate clean demo
 .DEFAULT_GOAL := help
 
 help:
+	@echo "make demo         environment, then what a run is worth: train, change, replay, compare, report; a minute, no network"
 	@echo "make train        environment, data, then a training run on this machine; make train ARGS=\"epochs=2\""
 	@echo "make repro-check  replay the newest run: identical, equivalent or different; ARGS as src/replay.py takes them"
 	@echo "make retrain-check  whether a model trained on new data beats the old one, on both test sets, with the uncertainty"
@@ -27,6 +28,9 @@ help:
 	@echo "make torch        PyTorch, for program=script and the benchmarks; PIP_EXTRA_INDEX_URL names its CPU index"
 	@echo "make crate        the validator of exported archives, in tests/.venv; make test makes it too"
 	@echo "make clean        remove caches (never data/ or runs/)"
+
+demo: .venv/installed
+	@$(IN_VENV) python tools/demo.py $(ARGS)
 
 train: .venv/installed
 	@$(IN_VENV) python src/fetch.py
