@@ -50,7 +50,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config, fetch: bo
         command = f"{VERB.command} RUN RUN"
         raise SettingError("compare.py takes two runs or more", legal="names of runs, or data=REV", command=command)
     from harness.evidence import baseline, comparison, versions
-    from harness.runs import stored
+    from harness.runs import catalog
     from harness.sharing import find
 
     runs = ROOT / settings.runs_folder
@@ -75,7 +75,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config, fetch: bo
         own = next((run for run in found if run.folder.path.parent.resolve() == runs.resolve()), found[0])
         if best := comparison.better(found, baseline.band(runs, own)):
             console.say(f"\nbest      {best}")
-        known = stored.everything(runs)[0]
+        known = catalog.alike(runs, *(run.plan.experiment for run in found))
         for old_run, new_run in itertools.pairwise(found):
             for noise in baseline.noise(known, old_run, new_run):
                 console.say(f"{noise.metric.name:9} {old_run.run_id} -> {new_run.run_id}: {noise}")

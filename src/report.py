@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import console
 from harness.contract.errors import SettingError
 from harness.contract.rules import Rule
-from harness.settings import command_line, compose
+from harness.settings import command_line, runs
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Names, Own, Verb
@@ -44,20 +44,21 @@ VERB = Verb(
 
 def report(line: CommandLine) -> int:
     """Gather the runs, write the page; or serve it."""
-    settings = compose.one(line)
-    from harness.report import gather, page, serve
+    folder = runs.folder(line)
+    from harness.report import gather, page
 
-    runs = ROOT / settings.runs_folder
     if line.own["serve"]:
         if line.names:
             raise SettingError("serve shows all runs", legal="no names of runs", command=f"{VERB.command} serve")
-        serve.forever(runs, int(line.own["port"] or PORT), console.say, gather.differences(ROOT))
+        from harness.report import serve
+
+        serve.forever(folder, int(line.own["port"] or PORT), console.say, gather.differences(ROOT))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        table = gather.table(runs, list(line.names), Path(scratch), gather.differences(ROOT))
+        table = gather.table(folder, list(line.names), Path(scratch), gather.differences(ROOT))
     for left_out in table["unreadable"]:
         console.say(f"left out  {left_out}")
-    target = Path(line.own["output"] or runs / "report.html")
+    target = Path(line.own["output"] or folder / "report.html")
     page.write(target, page.assemble(table, live=False))
     console.say(f"report    {target}: {len(table['curves'])} runs, {target.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -40,7 +40,7 @@ def test_no_secret_reaches_the_report(tmp_path: Path, monkeypatch: pytest.Monkey
     assert failed.cells["reason"] == "no access with [secret]"
     torn = one(tmp_path / "planted+token", 1)
     (torn.path / "plan.json").write_text('{"experiment": "planted+token/value"')
-    unreadable = row_of_folder(torn)
+    unreadable = row_of_folder(torn.path)
     assert isinstance(unreadable, str)
     built = tables.build([failed], ["x/planted+token/value cannot be read", unreadable])
     assert built["unreadable"][0] == "x/[secret] cannot be read" and "planted+token/value" not in json.dumps(built)

@@ -73,7 +73,9 @@ def _left_out(folder: str, names: list[str]) -> list[str]:
 
 def runs(project: Path) -> list[Path]:
     """What is there beside what sweeps leave."""
-    found = sorted((project / "runs").iterdir()) if (project / "runs").exists() else []
+    found = (
+        sorted(path for path in (project / "runs").iterdir() if path.is_dir()) if (project / "runs").exists() else []
+    )
     return [path for path in found if path.name not in ("sweeps", "multirun.yaml")]
 
 

@@ -19,7 +19,7 @@ from harness.evidence.band import Band, estimate
 from harness.evidence.noise import Noise
 from harness.evidence.noise import judge as judge_noise
 from harness.evidence.verdict import Verdict
-from harness.runs import reading, run_folder, schema1, stored
+from harness.runs import catalog, reading, run_folder, schema1, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
@@ -93,7 +93,7 @@ def band(runs: Path, run: StoredRun, description: Description | None = None, exa
     """
     described = description or run.plan.description
     of_seed: dict[object, float] = {}
-    for seed, record in seeds(stored.everything(runs)[0], run).items():
+    for seed, record in seeds(catalog.alike(runs, run.plan.experiment), run).items():
         value = record.value("test")
         if value is not None and record.description.objective.name == described.objective.name:
             of_seed[seed] = value

@@ -6,12 +6,13 @@ from typing import Any
 
 from harness.report import rows
 from harness.report.table import Differences, build
-from harness.runs import run_folder
-from harness.runs.run_folder import RunFolder
+from harness.runs import index, run_folder
+from harness.runs.index import Index
 from harness.settings import conf
 from harness.sharing import find
 
 
+@index.uncollected()
 def table(runs: Path, names: list[str], scratch: Path, differences: Differences | None = None) -> dict[str, Any]:
     """`build` of the runs that are named, in the order of their ids; of all of `runs` where none is.
 
@@ -28,7 +29,7 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
         if not names or ("plan.json" not in _listed(path) and run_folder.ids(path)):
-            several = [rows.row_of_folder(RunFolder(path / each)) for each in run_folder.ids(path)]
+            several = list(Index(path, rows.KIND).facts().values())
         else:
             (scratch / str(number)).mkdir()
             several = [rows.row_of(find.find(runs, name, scratch / str(number)))]

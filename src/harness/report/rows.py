@@ -1,10 +1,12 @@
 """What a report shows of one run, from its plan, record and curve alone: whatever its program measures."""
 
+import functools
 import hashlib
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness.contract import legal
@@ -15,6 +17,7 @@ from harness.contract.serial import LARGEST, parse, to_json
 from harness.evidence import promises
 from harness.provenance.credentials import redact
 from harness.runs import reading, stored
+from harness.runs.index import Kind
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
@@ -23,6 +26,8 @@ Curves = dict[str, list[float | None]]  # numbers by column of metrics.csv, and 
 TEXT = 2000  # characters of a value at most
 SETTINGS = 500  # of one run
 SPLITS = ("test", "validation", "train")
+PRECISION = 5  # significant figures, of what is drawn
+POINTS = 2000  # of a curve at most
 DRAWN = ("validation_", "train_")  # how the columns of metrics.csv begin that are curves
 
 
@@ -96,14 +101,28 @@ def row_of(run: StoredRun) -> Row:
     )
 
 
-def row_of_folder(folder: RunFolder) -> Row | str:
+def row_of_folder(path: Path) -> Row | str:
     """One run as a row; in words what is wrong with it where it cannot be one, whatever that is."""
     try:
-        return row_of(stored.read(folder))
+        return row_of(stored.read(RunFolder(path)))
     except HarnessError as error:
         return error.what
     except Exception as error:  # one damaged run hides none of the others
-        return f"{folder.path} cannot be read: {type(error).__name__}: {_short(str(error))}"
+        return f"{path} cannot be read: {type(error).__name__}: {_short(str(error))}"
+
+
+def _packed(row: Row) -> list[Any]:
+    metrics = [[each.name, each.better, each.unit, each.share, each.spread] for each in row.metrics]
+    return [row.program, metrics, row.cells, row.config, row.curves, row.dataset, row.verdict]
+
+
+def _unpacked(value: list[Any]) -> Row:
+    program, metrics, cells, config, curves, dataset, verdict = value
+    described = tuple(_metric(*each) for each in metrics)
+    return Row(program, described, cells, tuple(config), curves, dataset, verdict and tuple(verdict))
+
+
+_metric = functools.cache(Metric)
 
 
 def group(experiment: Experiment) -> str:
@@ -169,6 +188,34 @@ def _short(text: str) -> str:
 
 def _curves(epochs: Sequence[Epoch]) -> Curves:
     names = dict.fromkeys(name for epoch in epochs for name in epoch if name.startswith(DRAWN))
-    curves = {name: [_number(epoch[name]) if name in epoch else None for epoch in epochs] for name in names}
+    curves = {name: [_rounded(_number(epoch.get(name))) for epoch in epochs] for name in names}
     numbers: list[float | None] = [_number(epoch["epoch"]) for epoch in epochs]
-    return {"epoch": numbers, **curves} if epochs else {}
+    return thinned({"epoch": numbers, **curves}, POINTS) if epochs else {}
+
+
+def _rounded(value: float | None) -> float | None:
+    if value is None:
+        return None
+    short = float(f"{value:.{PRECISION}g}")
+    return int(short) if short.is_integer() else short
+
+
+def thinned(curves: Curves, most: int) -> Curves:
+    """At most that many points: evenly spread, first and last among them; the columns that have any number."""
+    count = len(curves["epoch"])
+    places = range(count) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+    return {
+        name: [values[at] for at in places]
+        for name, values in curves.items()
+        if any(value is not None for value in values)
+    }
+
+
+KIND = Kind(
+    "row",
+    ("plan.json", "record.json", "metrics.csv", "verdict.json"),
+    row_of_folder,
+    _packed,
+    _unpacked,
+    ("contract", "provenance", "runs", "evidence", "report"),
+)

@@ -13,12 +13,9 @@ from harness.report import page, rows
 from harness.report.connections import Bounded
 from harness.report.rows import Row
 from harness.report.table import Differences, build
-from harness.runs import run_folder
-from harness.runs.run_folder import RunFolder
+from harness.runs.index import Index, uncollected
 
 LOOPBACK = "127.0.0.1"
-WATCHED = ("plan.json", "record.json", "metrics.csv", "verdict.json")
-Stamps = tuple[tuple[int, int], ...]  # (mtime in ns, size) of each of them
 
 
 class Source:
@@ -26,36 +23,18 @@ class Source:
 
     def __init__(self, runs: Path, differences: Differences | None = None) -> None:
         self.runs, self.differences = runs, differences
-        self._known: dict[Path, tuple[Stamps, Row | str]] = {}
+        self._index = Index(runs, rows.KIND)
         self._lock = threading.Lock()
 
     def table(self) -> dict[str, Any]:
         """As `table.build`."""
-        with self._lock:
-            known = {}
-            for path in (self.runs / name for name in run_folder.ids(self.runs)):
-                stamps = tuple(_stamp(path / name) for name in WATCHED)
-                before = self._known.get(path)
-                known[path] = before if before and before[0] == stamps else (stamps, _read(path))
-            self._known = known
-        results = [result for _, result in known.values()]
+        with self._lock, uncollected():
+            facts = self._index.facts().values()
         return build(
-            [result for result in results if isinstance(result, Row)],
-            [result for result in results if isinstance(result, str)],
+            [each for each in facts if isinstance(each, Row)],
+            [each for each in facts if isinstance(each, str)],
             self.differences,
         )
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-        return status.st_mtime_ns, status.st_size
-    except OSError:
-        return 0, 0
-
-
-def _read(path: Path) -> Row | str:
-    return rows.row_of_folder(RunFolder(path))
 
 
 class Handler(BaseHTTPRequestHandler):

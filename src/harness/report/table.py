@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 from harness.contract.metrics import Metric
 from harness.evidence.verdict import IDENTICAL
 from harness.provenance.credentials import redact_all
-from harness.report.rows import DRAWN, SPLITS, Curves, Row, Value
+from harness.report.rows import DRAWN, SPLITS, Row, Value, thinned
 
 # In words how two versions of a program's data differ: program, older hash, newer hash.
 Differences = Callable[[str, str, str], list[str]]
 NUMBERS = 200_000  # of all curves together: about 1.5 MB of JSON
-PRECISION = 5  # significant figures, of what is drawn
 T = TypeVar("T")
 
 
@@ -41,7 +40,7 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
             {"name": name, "config": name in settings, "metric": metric_of.get(name)} | _column(column)
             for name, column in values.items()
         ],
-        "curves": [_thinned(row.curves, most) for row in every],
+        "curves": [thinned(row.curves, most) if row.curves else None for row in every],
         "metrics": [
             {"name": name, "better": metric.better, "unit": metric.unit, "share": metric.share}
             for name, metric in metrics.items()
@@ -113,26 +112,6 @@ def _column(values: list[Value]) -> dict[str, Any]:
     if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         return {"kind": "number", "values": values}
     return {"kind": "text", "values": [value if value is None else str(value) for value in values]}
-
-
-def _thinned(curves: Curves, most: int) -> Curves | None:
-    """At most that many points: evenly spread, first and last among them."""
-    if not curves:
-        return None
-    count = len(curves["epoch"])
-    places = range(count) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
-    return {
-        name: [_short(values[at]) for at in places]
-        for name, values in curves.items()
-        if any(value is not None for value in values)
-    }
-
-
-def _short(value: float | None) -> float | None:
-    if value is None:
-        return None
-    short = float(f"{value:.{PRECISION}g}")
-    return int(short) if short.is_integer() else short
 
 
 def _versions(rows: Sequence[Row], differences: Differences | None) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The folder of a run and every name in it; the one door through which plans and records are read and written."""
 
 import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Mapping
@@ -143,26 +144,34 @@ def plan_text(plan: RunPlan) -> str:
 
 def ids(runs: Path) -> list[str]:
     """The names of the run folders in `runs`, sorted: not of what a killed program left under a temporary name."""
+    return [name for name in sorted(_names(runs)) if os.path.lexists(f"{runs}/{name}/plan.json")]
+
+
+def _names(runs: Path) -> list[str]:
     try:
-        names = [path.name for path in runs.iterdir() if not path.name.startswith(".")]
+        return [name for name in os.listdir(runs) if not name.startswith(".")]
     except OSError:
         return []
-    return sorted(name for name in names if os.path.lexists(runs / name / "plan.json"))
 
 
 def last(runs: Path) -> str | None:
     """The run that was made last: by the time in its name, unless that is yet to come, and then by its plan's."""
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
-    def made(name: str) -> tuple[str, int, str]:
-        second = name.partition("-")[0]
-        try:
-            written = (runs / name / "plan.json").lstat().st_mtime_ns
-        except OSError:  # it was removed meanwhile
-            written = 0
-        return second if second <= now else "", written, name
+    def second(name: str) -> str:
+        made = name.partition("-")[0]
+        return made if made <= now else ""
 
-    return max(ids(runs), key=made, default=None)
+    def written(name: str) -> tuple[int, str]:
+        try:
+            return os.lstat(f"{runs}/{name}/plan.json").st_mtime_ns, name
+        except OSError:  # it was removed meanwhile
+            return 0, name
+
+    for _, names in itertools.groupby(sorted(_names(runs), key=second, reverse=True), second):
+        if whole := [name for name in names if os.path.lexists(f"{runs}/{name}/plan.json")]:
+            return max(whole, key=written)
+    return None
 
 
 def named(runs: Path, name: str) -> RunFolder:

@@ -9,7 +9,7 @@ from harness.contract import legal
 from harness.contract.errors import NotReady, SettingError
 from harness.contract.plan import experiment_id
 from harness.contract.serial import LARGEST
-from harness.runs import reading, run_folder, stored
+from harness.runs import catalog, reading, run_folder, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 from harness.sharing import crate
@@ -72,9 +72,7 @@ def _by_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
     except (OSError, ValueError) as error:
         what = f"{path} is no plan that this version can read: {legal.spelled(str(error))}"
         raise SettingError(what, legal=LEGAL) from error
-    same = [
-        each for each in stored.everything(runs)[0] if each.record and each.plan.experiment_id == plan.experiment_id
-    ]
+    same = [each for each in catalog.of_experiment(runs, plan.experiment_id) if each.record]
     same.sort(key=lambda each: (each.run_id == plan.run_id, each.status == "completed", each.run_id))
     if same and (same[-1].run_id == plan.run_id or same[-1].status == "completed"):
         return dataclasses.replace(same[-1], plan=plan)
@@ -84,9 +82,8 @@ def _by_plan(runs: Path, path: Path, scratch: Path) -> StoredRun:
 def _by_comet_key(runs: Path, key: str, scratch: Path) -> StoredRun:
     from harness.sharing import run_archive
 
-    for each in stored.everything(runs)[0]:
-        if comet_key.experiment_key(each.run_id) == key:
-            return each
+    for each in catalog.with_id(runs, lambda run_id: comet_key.experiment_key(run_id) == key):
+        return each
     if not comet_key.has_key():
         what = f"no run in {runs} has the Comet key {key}, and Comet cannot be asked without an API key"
         raise NotReady(what, legal=LEGAL, command="export COMET_API_KEY=…")
