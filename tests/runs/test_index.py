@@ -159,11 +159,14 @@ def test_where_it_cannot_be_written_the_folders_are_read(
     runs, stored_at, elsewhere = tmp_path / "runs", tmp_path / "runs" / entries.NAME, tmp_path / "elsewhere"
     leave(runs, "a")
     monkeypatch.setattr(entries, "WAIT", 0.05)
-    lock = None
+    lock, before = None, b""
     if way == "folder":
         stored_at.mkdir()
     elif way == "link":
-        elsewhere.write_text("mine")
+        with sqlite3.connect(elsewhere) as file:
+            file.execute("CREATE TABLE mine (name TEXT)")
+        file.close()
+        before = elsewhere.read_bytes()
         stored_at.symlink_to(elsewhere)
     elif way == "locked":
         lock = sqlite3.connect(stored_at, isolation_level=None)
@@ -182,7 +185,7 @@ def test_where_it_cannot_be_written_the_folders_are_read(
     if lock:
         lock.close()
     if way == "link":
-        assert elsewhere.read_text() == "mine"
+        assert elsewhere.read_bytes() == before and stored_at.is_symlink()
     if way == "other tables":
         assert entries.load(stored_at, "texts", index._digest(("contract",)))
 
