@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.report import connections, page, rows, serve
+from harness.report import connections, page, rows, serve, values
 
 
 @pytest.fixture
@@ -102,13 +102,13 @@ def test_whatever_is_wrong_with_a_run_it_is_named_and_hides_none(tmp_path, monke
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, None])
 def test_what_json_cannot_say_is_unknown(value):
-    assert rows.bounded(value) is None and rows._number(value) is None
+    assert values.bounded(value) is None and values.number(value) is None
 
 
 def test_a_huge_value_is_cut():
-    assert len(rows.bounded("x" * 10**6)) == rows.TEXT
-    assert len(rows.bounded(["x"] * 100_000)) <= rows.TEXT
-    assert rows.bounded(True) is True and rows.bounded(5) == 5 and rows.bounded("a") == "a"
+    assert len(values.bounded("x" * 10**6)) == values.TEXT
+    assert len(values.bounded(["x"] * 100_000)) <= values.TEXT
+    assert values.bounded(True) is True and values.bounded(5) == 5 and values.bounded("a") == "a"
 
 
 def test_a_value_that_looks_like_a_place_of_the_template_stays_what_it_is():

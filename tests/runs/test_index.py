@@ -253,7 +253,7 @@ def test_a_comparison_and_a_search_read_the_runs_that_they_are_about_and_no_othe
     catalog.alike(runs)  # the index is there
     read: list[str] = []
     original = stored.read
-    monkeypatch.setattr(stored, "read", lambda run: (read.append(run.path.name), original(run))[1])
+    monkeypatch.setattr(stored, "read", lambda run: read.append(run.path.name) or original(run))  # type: ignore[func-returns-value]
     for run, expected in zip(every, whole, strict=True):
         assert baseline.seeds(catalog.alike(runs, run.plan.experiment), run) == expected
     assert len(read) == 18
@@ -273,5 +273,5 @@ def test_the_last_of_many_is_found_without_looking_into_them(tmp_path: Path, mon
         leave(tmp_path, f"202601{number + 1:02}T000000Z-aaaaaaaa")
     looked: list[str] = []
     original = os.path.lexists
-    monkeypatch.setattr(os.path, "lexists", lambda path: (looked.append(path), original(path))[1])
+    monkeypatch.setattr(os.path, "lexists", lambda path: looked.append(path) or original(path))  # type: ignore[func-returns-value]
     assert run_folder.last(tmp_path) == "20260130T000000Z-aaaaaaaa" and len(looked) == 1

@@ -16,7 +16,7 @@ from harness.contract.record import RunRecord
 from harness.evidence import baseline
 from harness.evidence.verdict import Verdict
 from harness.report import rows
-from harness.report.rows import Value
+from harness.report.values import Value
 from harness.runs import run_folder, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun

@@ -3,32 +3,25 @@
 import functools
 import hashlib
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.contract import legal
 from harness.contract.errors import HarnessError
-from harness.contract.metrics import Epoch, Metric
+from harness.contract.metrics import Metric
 from harness.contract.plan import Experiment
 from harness.contract.serial import LARGEST, parse, to_json
 from harness.evidence import promises
 from harness.provenance.credentials import redact
+from harness.report.values import DRAWN, Curves, Value, bounded, curves, number, short
 from harness.runs import reading, stored
 from harness.runs.index import Kind
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 
-Value = str | float | bool | None
-Curves = dict[str, list[float | None]]  # numbers by column of metrics.csv, and "epoch"
-TEXT = 2000  # characters of a value at most
 SETTINGS = 500  # of one run
 SPLITS = ("test", "validation", "train")
-PRECISION = 5  # significant figures, of what is drawn
-POINTS = 2000  # of a curve at most
-DRAWN = ("validation_", "train_")  # how the columns of metrics.csv begin that are curves
 
 
 @dataclass(frozen=True)
@@ -89,13 +82,13 @@ def row_of(run: StoredRun) -> Row:
     measured = {name if name not in own else f"measured.{name}": value for name, value in _measured(run).items()}
     own |= measured.keys()
     settings = list(plan.experiment.config.items())[:SETTINGS]
-    config = {_short(name if name not in own else f"config.{name}"): value for name, value in settings}
+    config = {short(name if name not in own else f"config.{name}"): value for name, value in settings}
     return Row(
         plan.experiment.program,
         description.metrics,
         {name: bounded(value) for name, value in (front | measured | config | back).items()},
         tuple(config),
-        _curves(run.epochs),
+        curves(run.epochs),
         {"name": data.name, "hash": data.hash, "size": data.size, "sample": data.sample},
         verdict,
     )
@@ -108,7 +101,7 @@ def row_of_folder(path: Path) -> Row | str:
     except HarnessError as error:
         return error.what
     except Exception as error:  # one damaged run hides none of the others
-        return f"{path} cannot be read: {type(error).__name__}: {_short(str(error))}"
+        return f"{path} cannot be read: {type(error).__name__}: {short(str(error))}"
 
 
 def _packed(row: Row) -> list[Any]:
@@ -137,9 +130,9 @@ def _measured(run: StoredRun) -> dict[str, Value]:
         f"{split}_{metric.name}": None for metric in run.plan.description.metrics for split in SPLITS
     }
     if run.record and run.record.results:
-        return values | {name: _number(value) for name, value in run.record.results.metrics.items()}
+        return values | {name: number(value) for name, value in run.record.results.metrics.items()}
     last = run.epochs[-1] if run.epochs else {}
-    return values | {name: _number(value) for name, value in last.items() if name.startswith(DRAWN)}
+    return values | {name: number(value) for name, value in last.items() if name.startswith(DRAWN)}
 
 
 def _verdict(run: StoredRun) -> tuple[str, str] | None:
@@ -154,61 +147,10 @@ def _verdict(run: StoredRun) -> tuple[str, str] | None:
 
 def _minutes(run: StoredRun) -> float | None:
     """Wall time of the training alone, as recorded, or the sum of the epochs so far."""
-    if run.record and (whole := _number(run.record.seconds.get("train"))) is not None:
+    if run.record and (whole := number(run.record.seconds.get("train"))) is not None:
         return round(whole / 60, 4)
-    seconds = [_number(epoch["seconds"]) for epoch in run.epochs if "seconds" in epoch]
+    seconds = [number(epoch["seconds"]) for epoch in run.epochs if "seconds" in epoch]
     return round(sum(each or 0.0 for each in seconds) / 60, 4) if any(seconds) else None
-
-
-def _number(value: object) -> float | None:
-    """What JSON can say: a number that is infinite, too large or not a number is unknown."""
-    try:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def bounded(value: object) -> Value:
-    """A value of any run as one that a page can hold: texts are cut, and so are lists as texts."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return value if _number(value) is not None else None
-    return _short(value if isinstance(value, str) else repr(value)) if _simple(value) else "…"
-
-
-def _simple(value: object) -> bool:
-    """Whether a value is not too large to be shown in words."""
-    return isinstance(value, str) or (isinstance(value, list | tuple | dict) and len(value) <= TEXT)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
-
-
-def _curves(epochs: Sequence[Epoch]) -> Curves:
-    names = dict.fromkeys(name for epoch in epochs for name in epoch if name.startswith(DRAWN))
-    curves = {name: [_rounded(_number(epoch.get(name))) for epoch in epochs] for name in names}
-    numbers: list[float | None] = [_number(epoch["epoch"]) for epoch in epochs]
-    return thinned({"epoch": numbers, **curves}, POINTS) if epochs else {}
-
-
-def _rounded(value: float | None) -> float | None:
-    if value is None:
-        return None
-    short = float(f"{value:.{PRECISION}g}")
-    return int(short) if short.is_integer() else short
-
-
-def thinned(curves: Curves, most: int) -> Curves:
-    """At most that many points: evenly spread, first and last among them; the columns that have any number."""
-    count = len(curves["epoch"])
-    places = range(count) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
-    return {
-        name: [values[at] for at in places]
-        for name, values in curves.items()
-        if any(value is not None for value in values)
-    }
 
 
 KIND = Kind(

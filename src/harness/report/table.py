@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from harness.contract.metrics import Metric
 from harness.evidence.verdict import IDENTICAL
 from harness.provenance.credentials import redact_all
-from harness.report.rows import DRAWN, SPLITS, Row, Value, thinned
+from harness.report.rows import SPLITS, Row
+from harness.report.values import DRAWN, Value, thinned
 
 # In words how two versions of a program's data differ: program, older hash, newer hash.
 Differences = Callable[[str, str, str], list[str]]
