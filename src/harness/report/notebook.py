@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -27,7 +27,7 @@ from harness.sharing import find
 STARTED = "run       "  # how the line begins that names the folder of a run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run, read when it was loaded.
 
@@ -38,7 +38,10 @@ class Run:
 
     stored: StoredRun
     name: str
-    _unpacked: tempfile.TemporaryDirectory[str] = field(repr=False)  # is removed with the last run that lies in it
+    _unpacked: tempfile.TemporaryDirectory[str]  # is removed with the last run that lies in it
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}: {self.stored.plan.experiment.program}, {self.status}>"
 
     @property
     def id(self) -> str:
@@ -109,7 +112,7 @@ class Run:
             raise RunFailed(complaint or f"{folder.path.name} ended without a verdict") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs(Sequence[Run]):
     """Runs, oldest first. `unreadable` has a line for each one that could not be read."""
 
@@ -130,6 +133,9 @@ class Runs(Sequence[Run]):
         if len(fits) != 1:
             raise KeyError(f"{at!r} is the beginning of {len(fits)} runs")
         return fits[0]
+
+    def __repr__(self) -> str:
+        return f"<{len(self.all)} runs, {len(self.unreadable)} unreadable>"
 
     def __len__(self) -> int:
         return len(self.all)
