@@ -5,7 +5,7 @@ ARGS ?=
 IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .PHONY: help train repro-check retrain-check test test-long coverage faults planted mutants check figures lock upgrade image push-image base-image venv torch
-.PHONY: crate clean demo
+.PHONY: crate clean demo example
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make planted      a hundred secrets planted around a training; none may be in what is left"
 	@echo "make mutants      break the code in one place at a time and see that a test fails; ARGS as tools/mutants.py takes them"
 	@echo "make check        style, types, locks and import rules"
+	@echo "make example      docs/example from a run of the demonstration on the code of the last commit"
 	@echo "make figures      the tables and screenshots of README and docs; make figures ARGS=\"tune\" measures that one first"
 	@echo "make venv         the environment alone; make venv PYTHON=python3.12"
 	@echo "make image        the training image; make base-image its base, where none can be pulled"
@@ -73,6 +74,9 @@ planted: .venv/installed
 
 mutants: .venv/installed crate
 	@$(IN_VENV) python tools/mutants.py $(ARGS)
+
+example: .venv/installed
+	@$(IN_VENV) python tools/example.py
 
 figures: .venv/installed
 	@$(IN_VENV) python tools/figures.py $(ARGS)

@@ -8,10 +8,10 @@ import pytest
 
 from harness.settings import command_line
 from tests.support.verbs import declared
-from tools import figures
+from tools import figures, terminal
 
 ROOT = figures.ROOT
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "docs" / "example" / "README.md"])
 NAME = lambda path: path.name  # noqa: E731  # of a parametrized test
 PAST = ("CHANGELOG.md", "decisions.md")  # they tell of paths that were
 MAKE = re.findall(r"(?m)^([a-z][a-z-]*):", (ROOT / "Makefile").read_text())
@@ -98,7 +98,15 @@ def test_every_screenshot_that_is_shown_is_there_and_made_by_it():
         for name in re.findall(r'(?:src|srcset)="([^"]+)"', path.read_text()):
             screenshot = path.parent / name
             assert screenshot.stat().st_size < 300_000
-            assert screenshot.parent == figures.IMAGES and screenshot.stem in figures.VIEWS
+            assert screenshot.parent == figures.IMAGES
+            assert screenshot.stem in figures.VIEWS or screenshot == terminal.PICTURE
+
+
+def test_the_terminal_that_is_shown_is_what_was_seen():
+    assert terminal.PICTURE.read_text() == terminal.drawn(terminal.SEEN.read_text())
+    assert (
+        terminal.PICTURE.stat().st_size < 100_000 and "http" not in terminal.PICTURE.read_text().partition("<rect")[2]
+    )
 
 
 def test_a_renewed_document_keeps_all_else():

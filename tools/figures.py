@@ -1,6 +1,6 @@
 """Generate the tables and screenshots of README.md and docs/ from the measurements: `make figures`.
 
-    python tools/figures.py                  tables from docs/figures/, screenshots of generated runs
+    python tools/figures.py                  tables from docs/figures/, screenshots of generated runs, the terminal
     python tools/figures.py tune report      these benchmarks are measured first; minutes to hours
 
 docs/figures/NAME.json holds what a benchmark printed, with its command, day and machine. A function of TABLES turns it
@@ -21,6 +21,9 @@ from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+
+from tools import terminal  # noqa: E402
+
 MEASURED, IMAGES = ROOT / "docs" / "figures", ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
@@ -36,10 +39,11 @@ Measurements = Mapping[str, Mapping[str, Any]]  # by benchmark
 
 
 def main(names: list[str]) -> None:
-    """Run the named benchmarks, take the screenshots, renew the tables."""
+    """Run the named benchmarks, take the screenshots, draw the terminal, renew the tables."""
     for name in names:
         measure(name)
     take_screenshots()
+    terminal.renew()
     numbers = measured()
     for path in DOCUMENTS:
         before = path.read_text()
