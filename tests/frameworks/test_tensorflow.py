@@ -1,6 +1,7 @@
 """What belongs to TensorFlow: its model file, its environment, its lost workers."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -132,3 +133,53 @@ def test_a_gpu_gets_threads_and_flags_that_a_processor_does_not(
     tensorflow.set_environment(8)
     assert os.environ["TF_NUM_INTEROP_THREADS"] == threads
     assert os.environ.get("XLA_FLAGS") == (given if flags == "as given" else flags)
+
+
+JOINS = """
+import os, sys
+from harness.contract.errors import RunFailed
+from harness.contract.job import Workers
+from harness.frameworks.tensorflow import TensorFlow
+from harness.worker.__main__ import Stop
+runtime, stop = TensorFlow(), Stop()
+runtime.configure(1)
+stop.listen()
+try:
+    runtime.join(Workers(tuple(sys.argv[1:]), sys.argv[1]))
+except RunFailed as error:
+    print(error, flush=True)
+os._exit(0)
+"""
+
+
+def free_ports() -> list[int]:
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in (one, other)]
+
+
+def listens(host: str) -> bool:
+    address, port = host.split(":")
+    with socket.socket() as client:
+        return client.connect_ex((address, int(port))) == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_waits_for_the_others_obeys_a_stop() -> None:
+    hosts = [f"127.0.0.1:{port}" for port in free_ports()]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", JOINS, *hosts]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        try:
+            deadline = time.monotonic() + 60
+            while not listens(hosts[0]) and child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(1)  # from here on it waits for the other
+            child.terminate()
+            told, _ = child.communicate(timeout=20)
+        finally:
+            child.kill()
+    assert told == "stopped by SIGTERM\n"

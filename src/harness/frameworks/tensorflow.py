@@ -17,6 +17,7 @@ from harness.contract.errors import RunFailed
 from harness.contract.job import Group, Workers
 from harness.contract.program import Runtime
 from harness.contract.steps import Arrays
+from harness.frameworks import meeting
 
 # Keras imports these where it can: seconds, for nothing here.
 UNWANTED = ("sklearn", "pandas", "matplotlib", "IPython")
@@ -147,6 +148,7 @@ def _strategy(workers: Workers) -> Strategy | None:
 
     if len(workers.hosts) == 1:
         return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
+    meeting.meet(workers, PORT)
     addresses = [host if ":" in host else f"{host}:{PORT}" for host in workers.hosts]
     if workers.interface:  # several networks may be there; NCCL would guess
         os.environ.setdefault("NCCL_SOCKET_IFNAME", workers.interface)
