@@ -36,6 +36,9 @@ def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
             self.done.append(record.status)
             return "not sent"
 
+        def log_progress(self, values: dict[str, float]) -> None:
+            self.done.append(f"within {values['step']:.0f}")
+
         def abandon(self) -> None:
             self.done.append("abandoned")
 
@@ -63,7 +66,7 @@ def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
         monkeypatch.setattr(conclude.follow, "follow", follow)
         monkeypatch.setattr(conclude.collect, "collect", lambda run, planned, ended: found)
         monkeypatch.setattr(conclude, "_judged", lambda *_: judged)
-        started = Started(None, run, planned, tmp_path, Comet("p", None, None, False), 0.0)  # type: ignore[arg-type]
+        started = Started(None, run, planned, tmp_path, Comet("p", None, None, None, False), 0.0)  # type: ignore[arg-type]
         try:
             code = conclude.conclude(started, *([judge] if judge else []))
         finally:

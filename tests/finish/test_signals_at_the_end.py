@@ -44,6 +44,9 @@ def begun(tmp_path, monkeypatch):
         def __init__(self, *names, **options):
             pass
 
+        def log_progress(self, values):
+            pass
+
         def finish(self, record):
             noted.append("tracker")
             return "off"
@@ -53,7 +56,7 @@ def begun(tmp_path, monkeypatch):
         original = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, n=name, act=original: (noted.append(n), act(*given))[1])
     return conclude.Started(
-        Done(run), run, PLAN, tmp_path, Comet("project", None, None, False), time.monotonic()
+        Done(run), run, PLAN, tmp_path, Comet("project", None, None, None, False), time.monotonic()
     ), noted
 
 

@@ -24,6 +24,7 @@ SINCE = {
     "data.pin": "data.dvc",
     "detach": False,
     "carry": [],
+    "comet.artifact": None,
     "comet.model": None,
     "comet.register": False,
 }

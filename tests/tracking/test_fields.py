@@ -88,6 +88,25 @@ def test_the_rest_interface_gets_git_patch_command_output_and_packages_and_a_fol
     assert [each["step"] for each in logged] == [20]
 
 
+def test_the_data_of_a_job_becomes_one_artifact_that_later_runs_use(run):
+    data = PLANNED.experiment.dataset
+    run.cloud.write_text(json.dumps({"bucket": "b", "prefix": "mine"}))
+    server = Server("answers")
+    try:
+        for _ in range(2):
+            copy(run, "online", server.url, artifact=["data", "datasets/0123"])
+            assert json.loads((run.comet / "online.json").read_text())["done"]
+    finally:
+        server.close()
+    made = [json.loads(body) for path, body in server.seen if path.endswith("artifacts/upsert")]
+    assert [each["alias"] for each in made] == [[data.hash]]  # once: the second one finds it
+    assert data.hash in made[0]["versionMetadata"]
+    sent = [gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body for _, body in server.seen]
+    assert any(b"s3://b/mine/datasets/0123/" in body for body in sent)
+    asked = [path for path, _ in server.seen if path.endswith("artifacts/version")]
+    assert len(asked) == 3  # looked for twice, and read back once
+
+
 def test_an_archive_holds_as_much_as_its_format_can(run):
     copy(run, "offline", here=True, model="mine")
     (archive,) = run.comet.glob("*.zip")

@@ -101,6 +101,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, mode: str) -> None:
         self.seen: list[tuple[str, bytes]] = []
+        self.artifacts: dict[str, dict[str, Any]] = {}  # what was asked for, by alias
         self.metrics: dict[str, list[dict[str, Any]]] = {}  # of the experiment, by name
         self.passwords: list[str] = []  # out of a ~/.netrc: no other is sent so
         self.ended = threading.Event()
@@ -120,6 +121,8 @@ class Server(ThreadingHTTPServer):
                 if self.path.partition("?")[0].endswith("get-metric"):
                     (name,) = parse_qs(urlsplit(self.path).query)["metricName"]
                     content = {"metrics": server.metrics.get(name, [])}
+                if "/artifacts/" in self.path:
+                    status, content = server.artifact(self.path, body)
                 text = json.dumps(content).encode()
                 with contextlib.suppress(OSError):
                     self.send_response(status)
@@ -135,6 +138,30 @@ class Server(ThreadingHTTPServer):
 
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def artifact(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Comet's answers about artifacts, as far as its client reads them."""
+        asked = {name: value for name, (value,) in parse_qs(urlsplit(path).query).items()}
+        if path.endswith("artifacts/upsert"):
+            made = json.loads(body)
+            self.artifacts[made["alias"][0]] = made
+            version = {"artifactVersionId": "v", "currentVersion": "1.0.0", "previousVersion": None}
+            return 200, {"artifactId": "a", **version}
+        if "artifacts/version" not in path:
+            return 200, {}
+        found = self.artifacts.get(asked.get("versionOrAlias", ""))
+        if found is None and asked.get("versionId") != "v":
+            return 400, {"sdk_error_code": 624523, "msg": "there is no such artifact"}
+        artifact: dict[str, Any] = {"artifactName": "data", "artifactId": "a", "artifactType": "dataset"}
+        artifact |= {"workspaceName": "w", "tags": []}
+        about: dict[str, Any] = {
+            "alias": [],
+            "metadata": None,
+            "artifactVersion": "1.0.0",
+            "artifactVersionId": "v",
+            "tags": [],
+        }
+        return 200, {"artifact": artifact, **about, "sizeInBytes": 1, "experimentKey": "e" * 40}
 
     def handle_error(self, *_: object) -> None:
         """A child that is killed breaks its connections."""

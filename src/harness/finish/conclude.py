@@ -16,6 +16,7 @@ from harness.evidence.verdict import DIFFERENT, Verdict
 from harness.finish import plots, publish, room, summary
 from harness.launch import collect, follow
 from harness.launch.listener import Listener
+from harness.launch.request import data_name
 from harness.launch.runner import Runner, StopEarly
 from harness.launch.signals import Held
 from harness.planning.draft import Draft
@@ -98,7 +99,9 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
             errors.append(error)
 
     run, planned, comet = started.run, started.plan, started.comet
-    tracker = Tracker(run, planned, comet.project, comet.workspace, model=comet.model, register=comet.register)
+    data = (comet.artifact, data_name(planned.experiment.dataset)) if comet.artifact else None
+    sent = {"model": comet.model, "register": comet.register, "artifact": data}
+    tracker = Tracker(run, planned, comet.project, comet.workspace, sent=sent)
     listener = Listener(run.log, log_epoch, tracker.log_progress)
     threading.Thread(target=plots.prepare, daemon=True).start()
     ended = follow.follow(started.runner, run, started.dataset, listener, started.held.received)

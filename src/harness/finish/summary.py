@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from harness.cloud import cost
 from harness.cloud import outcome as jobs
 from harness.console import duration, say
-from harness.contract import legal, program
+from harness.contract import program
 from harness.contract.errors import HarnessError
 from harness.contract.plan import DatasetId, Experiment, RunPlan
 from harness.contract.record import RunRecord
-from harness.contract.serial import LARGEST, parse
 from harness.evidence import quantity
 from harness.evidence.verdict import DIFFERENT, Verdict
 from harness.provenance.repository import commit_in_words
-from harness.runs import checkpoints, reading
+from harness.runs import bucket, checkpoints
 from harness.runs.run_folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
@@ -140,9 +139,5 @@ def _warning(experiment: Experiment) -> str:
 
 
 def _also_in_s3(run: RunFolder) -> str:
-    try:
-        job = parse(reading.content(run.cloud, LARGEST))
-        bucket, prefix = (legal.spelled(str(job[name])) for name in ("bucket", "prefix"))
-    except (OSError, ValueError, KeyError, TypeError):  # it is not there, or damaged
-        return ""
-    return f", and s3://{bucket}/{prefix}/runs/{run.path.name}/checkpoints"
+    address = bucket.address(run)
+    return f", and {address}/runs/{run.path.name}/checkpoints" if address else ""

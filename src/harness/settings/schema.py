@@ -110,6 +110,7 @@ class Comet:
     project: Annotated[str, Rule("a project's name", bool, lambda _: "my-project")]
     workspace: Annotated[str | None, Rule("a workspace's name, or null", lambda _: True, lambda _: "null")]
     model: Annotated[str | None, optional(named("a name for the trained model", "null"))]
+    artifact: Annotated[str | None, optional(named("a name for the data set", "null"))]
     register: Annotated[bool, one_of(True, False)]
 
 

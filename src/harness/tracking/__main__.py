@@ -2,7 +2,8 @@
 
 `python -m harness.tracking offline|online RUN_FOLDER EXPERIMENT_KEY PROJECT WORKSPACE OPTIONS`
 
-OPTIONS is JSON: whether the training is `here`, the name of the `model` in Comet, whether to `register` it.
+OPTIONS is JSON: whether the training is `here`, the name of the `model` in Comet, whether to `register` it, name and
+place of the data set as an `artifact`.
 """
 
 import json
@@ -51,7 +52,7 @@ def main(kind: str, folder: str, key: str, project: str, workspace: str, options
     run, scratch = RunFolder(Path(folder)), Path(os.environ["COMET_OFFLINE_DIRECTORY"])
     end, stream, complaints = End(scratch), Redacted(sys.stderr), Complaints(logging.WARNING)
     sys.stdout = sys.stderr = stream
-    url, wanted = None, {"here": False, "model": None, "register": False, **json.loads(options)}
+    url, wanted = None, {"here": False, "model": None, "register": False, "artifact": None, **json.loads(options)}
     try:
         experiment = start(kind, key, project, workspace, scratch, stream, complaints)
         if experiment.alive:
@@ -140,6 +141,8 @@ def copy(experiment: Any, run: RunFolder, end: "End", rest: Rest, wanted: dict[s
         logged.log_record(experiment, run)
         fields.log_outcome(experiment, run, wanted["model"], wanted["register"])
         rest.ask(lambda api: fields.fill_outcome(api, run))
+        if wanted["artifact"]:
+            rest.ask(lambda api: fields.log_data(experiment, run, *wanted["artifact"]))
     else:
         logged.log_interruption(experiment)
 

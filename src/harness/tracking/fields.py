@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.contract.plan import RunPlan
 from harness.provenance.credentials import redact
-from harness.runs import run_folder
+from harness.runs import bucket, run_folder
 from harness.runs.run_folder import RunFolder
 
 OUTPUT = 2**20  # characters of a log that are shown: its end
@@ -40,6 +40,26 @@ def log_outcome(experiment: Any, run: RunFolder, model: str | None, register: bo
         experiment.log_model(model, str(run.model(plan)), overwrite=True)
         if register:
             experiment.register_model(model)
+
+
+def log_data(experiment: Any, run: RunFolder, name: str, place: str) -> None:
+    """The data set as an artifact that the run has used: its address in S3 under its hash, made where it is missing.
+
+    Without a job in the cloud it has no address, and there is no artifact.
+    """
+    address, data = bucket.address(run), run.planned().experiment.dataset
+    if address is None:
+        return
+    from comet_ml import Artifact
+    from comet_ml.exceptions import ArtifactNotFound
+
+    try:
+        experiment.get_artifact(name, version_or_alias=data.hash)
+    except ArtifactNotFound:
+        about = {"hash": data.hash, "name": data.name, "bytes": data.size}
+        artifact = Artifact(name, "dataset", aliases=[data.hash], metadata=about)
+        artifact.add_remote(f"{address}/{place}/", logical_path=data.name, sync_mode=False, metadata=about)
+        experiment.log_artifact(artifact)
 
 
 def fill_origin(api: Any, run: RunFolder) -> None:

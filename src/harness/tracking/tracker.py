@@ -67,7 +67,11 @@ class Tracked:
 
 
 class Tracker:
-    """The copies of one run: `log_epoch` for each epoch, `log_progress` within one, `finish` once."""
+    """The copies of one run: `log_epoch` for each epoch, `log_progress` within one, `finish` once.
+
+    `sent` is what else Comet gets: the trained model under a name (`model`), which may go to its registry (`register`),
+    and the data set under a name and its place in S3 (`artifact`).
+    """
 
     def __init__(
         self,
@@ -76,13 +80,12 @@ class Tracker:
         project: str,
         workspace: str | None,
         inside: bool = False,
-        model: str | None = None,
-        register: bool = False,
+        sent: Mapping[str, Any] | None = None,
     ) -> None:
         self._run, self._key = run, experiment_key(planned.run_id)
         cloud = planned.placement.cloud
         self._delegated = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
-        options = {"here": cloud is None or inside, "model": model, "register": register}
+        options = {"here": cloud is None or inside, **(sent or {})}
         self._names = (self._key, project, workspace or "", json.dumps(options))
         self._began = self._next = time.monotonic()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
