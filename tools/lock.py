@@ -76,7 +76,8 @@ def main() -> None:
     for kind in ("cloud", "gpu"):
         more = resolve(ROOT / f"requirements-{kind}.txt", kept)
         write(ROOT / f"requirements-{kind}.lock", [each for each in more if name_of(each[0]) not in needed])
-    write(ROOT / f"{CRATE}.lock", resolve(ROOT / f"{CRATE}.txt", own_pins(CRATE, args.upgrade)))
+    if f"{CRATE}.txt" in all_locks(ROOT):
+        write(ROOT / f"{CRATE}.lock", resolve(ROOT / f"{CRATE}.txt", own_pins(CRATE, args.upgrade)))
     for name in own(ROOT):
         had = own_pins(name, args.upgrade)
         fixed = {canonicalize_name(name_of(pin)) for pin in had}
@@ -157,8 +158,9 @@ def own(root: Path) -> list[str]:
 
 
 def all_locks(root: Path) -> dict[str, tuple[str, ...]]:
-    """The locks of the project and of its programs."""
-    return LOCKS | {f"{name}.txt": (f"{name}.lock",) for name in own(root)}
+    """The locks of the project and of its programs; a project that was made from the template has no validator."""
+    locks = {name: each for name, each in LOCKS.items() if name != f"{CRATE}.txt" or (root / name).exists()}
+    return locks | {f"{name}.txt": (f"{name}.lock",) for name in own(root)}
 
 
 def resolve_near(asking: Path, pins: list[str], others: list[str]) -> list[tuple[str, list[str]]]:

@@ -56,7 +56,7 @@ def make_project(folder: Path) -> Path:
 
     Of data it has the points that the tiny program is pinned to; CIFAR-10 is not there, and its sample stands in.
     """
-    shutil.copytree(ROOT, folder, ignore=_left_out)
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=_left_out)
     programs.lay_into(folder)
     git(folder, "init")
     git(folder, "add", ".")

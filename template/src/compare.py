@@ -1,0 +1,1 @@
+../../src/compare.py

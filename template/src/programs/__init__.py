@@ -1,0 +1,1 @@
+../../../src/programs/__init__.py

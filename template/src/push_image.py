@@ -1,0 +1,1 @@
+../../src/push_image.py

@@ -1,0 +1,1 @@
+../../src/retrain_check.py

@@ -1,0 +1,1 @@
+../../tools/base_image.sh
