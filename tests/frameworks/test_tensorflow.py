@@ -135,6 +135,17 @@ def test_a_gpu_gets_threads_and_flags_that_a_processor_does_not(
     assert os.environ.get("XLA_FLAGS") == (given if flags == "as given" else flags)
 
 
+def test_of_several_networks_the_one_that_the_job_names_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setenv("NCCL_SOCKET_IFNAME", "unset")
+    monkeypatch.delenv("NCCL_SOCKET_IFNAME")
+    monkeypatch.setenv("TF_CONFIG", "")
+    monkeypatch.setattr(tensorflow.meeting, "meet", lambda *_: None)
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: os.environ["NCCL_SOCKET_IFNAME"])
+    assert tensorflow.Replicas(Workers(("algo-1", "algo-2"), "algo-1", "ens5")).strategy == "ens5"
+
+
 JOINS = """
 import os, sys
 from harness.contract.errors import RunFailed
