@@ -33,20 +33,22 @@ def code(text: str) -> str:
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each command; comments are left out, and what `&&`, `;` or `|` joins are several commands."""
-    joined = []
-    for line in code(text).splitlines():
-        if "python src/" in line or "make " in line:
-            words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
-            words.whitespace_split, words.commenters = True, "#"
-            command: list[str] = []
-            for word in [*words, ";"]:
-                if set(word) <= set(";&|"):
-                    joined += [command] if command else []
-                    command = []
-                else:
-                    command.append(word)
-    return joined
+    """The words of each command of a verb or of make."""
+    lines = [line for line in code(text).splitlines() if "python src/" in line or "make " in line]
+    return [words for line in lines for words in split(line)]
+
+
+def split(line: str) -> list[list[str]]:
+    """The commands of a line; comments are left out, and what `&&`, `;` or `|` joins are several commands."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    words.whitespace_split, words.commenters = True, "#"
+    joined: list[list[str]] = [[]]
+    for word in words:
+        if set(word) <= set(";&|"):
+            joined.append([])
+        else:
+            joined[-1].append(word)
+    return [command for command in joined if command]
 
 
 def verbs(text: str) -> list[tuple[str, list[str]]]:
