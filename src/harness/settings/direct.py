@@ -7,7 +7,7 @@ from harness.settings import conf
 from harness.settings.check import section
 from harness.settings.command_line import CommandLine
 from harness.settings.paths import expanded
-from harness.settings.schema import Data, Mode
+from harness.settings.schema import Data, Mode, Packing
 
 
 def data(line: CommandLine) -> tuple[str, Data]:
@@ -27,6 +27,28 @@ def data(line: CommandLine) -> tuple[str, Data]:
         raw["archive"] = expanded("archive", str(raw["archive"]))
     settings: Data = section(Data, raw, "")
     return program, settings
+
+
+def packing(line: CommandLine) -> Packing:
+    """How images are packed, with the verb's own words over conf/pack.yaml.
+
+    Raises:
+        SettingError: a value is not legal.
+    """
+    import yaml
+
+    raw = _section("pack.yaml", "pack")
+    for name in raw:
+        if (typed := line.own[name]) is not None:
+            try:
+                raw[name] = yaml.safe_load(typed)
+            except yaml.YAMLError:
+                raw[name] = typed
+    chosen: Packing = section(Packing, raw, "")
+    if chosen.test + chosen.validation >= 1:
+        what = f"test={chosen.test:g} and validation={chosen.validation:g} leave nothing to train on"
+        raise SettingError(what, legal="less than 1 together", command=f"{line.verb.command} FOLDER OUT test=0.1")
+    return chosen
 
 
 def local_mode() -> Mode:

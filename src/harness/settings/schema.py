@@ -104,6 +104,16 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """How images are packed: the shares of the parts, and how many shards there are, or how large one may be."""
+
+    test: Annotated[float, in_range(0, 1, below=True)]
+    validation: Annotated[float, in_range(0, 1, below=True)]
+    shard_mb: Annotated[float, in_range(0, above=True)]
+    shards: Annotated[int | None, optional(in_range(1, 65536))]
+
+
+@dataclass(frozen=True)
 class Comet:
     """Names in Comet; the key comes from the environment or Comet's own file, never from here."""
 
