@@ -170,6 +170,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
         comet_secret=mode.comet_secret,
         comet_project=settings.comet.project,
         comet_workspace=settings.comet.workspace,
+        input_mode=mode.input_mode,
     )
     placement = Placement(
         mode=mode.name,
@@ -182,6 +183,7 @@ def check(settings: Config, state: GitState, say: Callable[[str], None]) -> Sage
         image=image.asked,
         image_id=image.digest,
         cloud=asked,
+        verify=mode.verify,
     )
     store = Store(client(found.session, "s3") if found.session is not None else None, found.bucket, mode.prefix)
     fits = quota.at_a_time(count)

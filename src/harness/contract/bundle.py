@@ -4,16 +4,20 @@ What a path says is all that decides: a change to any other file of the project 
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 HARNESS = ("contract", "worker", "frameworks")  # packages of src/harness
 HOST = "host"  # the folder of a program that stays
 LOCK = "requirements-train.lock"  # the lock's name in every bundle
+IMPORTED = re.compile(rb"(?m)^\s*(?:from programs import|from programs\.|import programs\.)\s*(\w+)")
 
 
 def collect(root: Path, program: str) -> dict[str, bytes]:
     """The bundle of a program of the project at `root`: content by path inside the bundle.
+
+    Programs that it imports modules of travel with it.
 
     Raises:
         OSError: a file cannot be read.
@@ -22,12 +26,24 @@ def collect(root: Path, program: str) -> dict[str, bytes]:
     paths = [src / "harness" / "__init__.py", src / "programs" / "__init__.py"]
     for package in HARNESS:
         paths += _files(src / "harness" / package)
-    own = src / "programs" / program
-    paths += [path for path in _files(own) if path.relative_to(own).parts[0] != HOST]
+    paths += _programs(src / "programs", program)
     return {
         **{path.relative_to(src).as_posix(): path.read_bytes() for path in paths},
         LOCK: lock(root, program).read_bytes(),
     }
+
+
+def _programs(folder: Path, program: str) -> list[Path]:
+    """The files of a program that travel, and of those that it builds on, without what stays on the host."""
+    waiting, paths = [program], dict[str, list[Path]]()
+    while waiting:
+        name = waiting.pop()
+        own = folder / name
+        paths[name] = [path for path in _files(own) if path.relative_to(own).parts[0] != HOST]
+        for path in paths[name]:
+            imported = {each.decode() for each in IMPORTED.findall(path.read_bytes()) if path.suffix == ".py"}
+            waiting += [each for each in imported if each not in paths and (folder / each).is_dir()]
+    return [path for name in sorted(paths) for path in paths[name]]
 
 
 def lock(root: Path, program: str) -> Path:

@@ -86,8 +86,8 @@ class Packed:
         self.folder, self.records, self.bytes = folder, 0, 0
         self._lock, self._open = threading.Lock(), dict[int, int]()
         content = self._index(expected)
-        line, _, self.rows = content.partition(b"\n")
-        self.header = _header(line)
+        end = content.find(b"\n")
+        self.header, self.rows = _header(content[:end]), memoryview(content)[end + 1 :]
         self.classes = self.header.classes
         self._check_files(expected)
         self._check_rows()

@@ -6,14 +6,14 @@ so one experiment has one id wherever and whenever it runs.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from harness.contract import legal
 from harness.contract.metrics import Metric
 from harness.contract.rules import in_range, one_of, optional
-from harness.contract.serial import to_json
+from harness.contract.serial import LATER, to_json
 
 SCHEMA = 2
 TRIED = "stopped as a trial"  # why a run ended whose placement says `stop_after`
@@ -77,7 +77,7 @@ class Cloud:
 
     `gpu` says that the instances have some. `max_seconds` is the longest that the job may run; `usd_per_hour` is of all
     its instances, on demand. Where `comet_secret` names a secret with a Comet key, the job itself logs to that project
-    and workspace.
+    and workspace. `input_mode` is how the data comes to the instances: whole before the training, or as it is read.
     """
 
     region: Annotated[str, legal.TEXT]
@@ -91,6 +91,7 @@ class Cloud:
     comet_secret: str | None
     comet_project: str
     comet_workspace: str | None
+    input_mode: Annotated[str, one_of("File", "FastFile")] = field(default="File", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class Placement:
 
     `threads` are each worker's (0: all that it finds), `checkpoint_seconds` the time between two states, `stop_after`
     the step after which a trial ends (of a command the epoch, or 1 for its first number), None for a whole training.
+    `verify` says when the worker hashes the data: all of it before the training, or each part when it is read.
     """
 
     mode: Annotated[str, one_of("local", "cloud")]
@@ -112,6 +114,7 @@ class Placement:
     image_id: str | None
     cloud: Cloud | None = None
     stop_after: Annotated[int | None, optional(legal.COUNT)] = None
+    verify: Annotated[str, one_of("before", "read")] = field(default="before", metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from harness.contract import admission
@@ -33,6 +34,7 @@ class Runtime:
         variables: the environment variables that the bits depend on; `gpu_variables` where there is a GPU.
         deterministic: whether the framework promises equal bits on equal hardware.
         capability: the least compute capability of a GPU that its locked libraries have code for.
+        chosen: what else bits depend on, by name: how images are decoded.
     """
 
     package: str | None = "numpy"
@@ -40,6 +42,7 @@ class Runtime:
     gpu_variables: tuple[str, ...] = ()
     deterministic: bool = True
     capability: tuple[int, int] = (0, 0)
+    chosen: Mapping[str, str] = MappingProxyType({})
 
     def configure(self, threads: int) -> None:
         """Set what the framework reads when it loads; called before anything of it is imported."""
@@ -91,6 +94,7 @@ class Program(Generic[S]):
         pace: the settings on which the time of an epoch depends, for estimates.
         plots: (file name, matplotlib figure) of each plot of a run folder and its data beyond the learning curve.
         differences: how two folders of data differ, a line for each aspect.
+        verifies: whether it checks each part of the data against the plan when it reads it (`mode.verify=read`).
     """
 
     settings: type[S]
@@ -107,6 +111,7 @@ class Program(Generic[S]):
     pace: tuple[str, ...] = ()
     plots: Callable[[Path, Path], Iterable[tuple[str, Any]]] = _nothing
     differences: Callable[[Path, Path], Iterable[str]] = _nothing
+    verifies: bool = False
 
     def describe(self, name: str, settings: S) -> Description:
         """What plan and record say of the program, so that they can be read without it."""

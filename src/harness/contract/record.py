@@ -4,12 +4,13 @@ The worker writes one whenever it can; the host completes it, or writes it where
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from harness.contract import legal
 from harness.contract.plan import SCHEMA, Description, Experiment, Placement, Provenance, RunPlan
 from harness.contract.rules import in_range, optional
+from harness.contract.serial import LATER
 
 # The fields of `environment` that bits depend on: its fingerprint is over them, and a verdict names those that differ.
 BITS = ("cpu", "cpu_flags", "gpus", "threads", "settings", "deterministic", "framework", "lock")
@@ -56,6 +57,7 @@ class RunRecord:
     `seconds` are wall time by phase. `weights` is the digest of the final weights, `tensors` that of each of them as
     (path, first 16 hexadecimal characters), in the model's order, `worker_weights` what each worker found it to be,
     `artifacts` the sha256 of each file by path. `environment` is None where the worker died before it could tell.
+    `verified` is what each worker has checked of the data as it read it, where that is done so.
     """
 
     schema: Annotated[int, in_range(1, SCHEMA)]
@@ -78,6 +80,7 @@ class RunRecord:
     artifacts: Annotated[dict[Annotated[str, legal.PATH], Annotated[str, legal.SHA256]], legal.at_most(1000)]
     exit_code: int | None
     bill: Bill | None
+    verified: Annotated[tuple[Annotated[str, legal.TEXT], ...], legal.at_most(64)] = field(default=(), metadata=LATER)
 
     def value(self, split: str) -> float | None:
         """The deciding metric of a split (train, validation, test); None where the run did not come to it."""
@@ -92,6 +95,7 @@ def of(plan: RunPlan, **found: Any) -> RunRecord:
         "artifacts": {},
         "tensors": (),
         "worker_weights": (),
+        "verified": (),
     }
     planned = {field.name: getattr(plan, field.name) for field in dataclasses.fields(RunPlan)}
     return RunRecord(**{**unknown, **planned, "schema": SCHEMA, **found})

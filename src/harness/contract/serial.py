@@ -20,12 +20,17 @@ LARGEST = 2**24  # bytes of a plan or record
 LONGEST = 2**14  # characters of one text in it
 MOST = 2**17  # items of one list or mapping in it
 DEEPEST = 4  # of a value whose type is open
+# Metadata of a field that came later: left out where it has its default, which is what was before it.
+LATER = types.MappingProxyType({"later": True})
 
 
 def to_json(value: Any) -> Any:
     """Dataclasses, mappings and sequences as what `json` writes."""
     if dataclasses.is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        values = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            field.name: to_json(each) for field, each in values.items() if not (_later(field) and each == field.default)
+        }
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
@@ -70,10 +75,11 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return checked
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind, include_extras=True)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
+        later = {field.name for field in dataclasses.fields(kind) if _later(field)}
+        if not isinstance(value, dict) or not hints.keys() - later <= value.keys() <= hints.keys():
             found = reprlib.repr(sorted(value)) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{where}: expected the fields {sorted(hints)}, found {found}")
-        return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
+        return kind(**{name: _read(hints[name], each, f"{where}.{name}") for name, each in value.items()})
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in inner:
             return None
@@ -91,6 +97,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     elif type(value) is kind and _within(value):
         return spelled(value) if isinstance(value, str) else value
     raise ValueError(f"{where}: expected {kind}, found {reprlib.repr(value)}")
+
+
+def _later(field: "dataclasses.Field[Any]") -> bool:
+    return "later" in field.metadata
 
 
 def _open(value: Any, where: str, depth: int = 0) -> Any:

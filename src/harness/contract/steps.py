@@ -70,6 +70,13 @@ class Steps:
         """The model's part of `state`, whose digest says after each epoch whether two trainings are still equal."""
         return self.state()
 
+    def verified(self) -> str:
+        """What this worker has read and checked against the plan, in at most 64 ASCII characters.
+
+        Empty where the harness checks all data before the training.
+        """
+        return ""
+
     def check(self) -> None:
         """Wait for the device, and raise if the training cannot go on.
 

@@ -99,4 +99,5 @@ def _placed(mode: Mode, runner: str, reason: str, image: str | None, image_id: s
         mode.checkpoint_seconds,
         image,
         image_id,
+        verify=mode.verify,
     )

@@ -38,6 +38,12 @@ def check(raw: Mapping[str, Any]) -> Config:
     if data.archive is not None:
         data = replace(data, archive=expanded("data.archive", data.archive))
     trained.check_workers(training, mode.instance_count)
+    if mode.verify == "read" and not trained.verifies:
+        raise SettingError(
+            f"mode.verify=read: program={raw['program']} does not check its data as it reads it",
+            legal="mode.verify=before",
+            command=f"{command_name()} program={raw['program']} mode.verify=before",
+        )
     if isinstance(mode, Cloud) and mode.spot and mode.warm_pool_seconds:
         raise SettingError(
             f"mode.warm_pool_seconds={mode.warm_pool_seconds}: SageMaker keeps no spot instance warm",

@@ -21,6 +21,7 @@ class Mode:
     instance_type: Annotated[str, Rule("an instance type's name", bool, lambda _: "local_cpu")]
     instance_count: Annotated[int, in_range(1, 64)]
     checkpoint_seconds: Annotated[float, in_range(0)]
+    verify: Annotated[str, one_of("before", "read")]
 
 
 def is_prefix(value: Any) -> bool:
@@ -61,6 +62,7 @@ class Cloud(Mode):
     spot: Annotated[bool, one_of(True, False)]
     warm_pool_seconds: Annotated[int, in_range(0, 3600)]
     volume_gb: Annotated[int, in_range(1, 16384)]
+    input_mode: Annotated[str, one_of("File", "FastFile")]
     max_usd: Annotated[float | None, optional(in_range(0, above=True))]
     usd_per_hour: Annotated[float | None, optional(in_range(0, above=True))]
     preflight: Annotated[bool, one_of(True, False)]

@@ -46,7 +46,7 @@ def describe(runtime: Runtime, threads: int, lock: Path, gpus: list[str]) -> dic
         "gpus": gpus,
         "threads": threads,
         "deterministic": runtime.deterministic,
-        "settings": {name: os.environ.get(name) for name in variables},
+        "settings": {name: os.environ.get(name) for name in variables} | dict(runtime.chosen),
         "framework": f"{runtime.package} {_version(runtime.package)}" if runtime.package else None,
         "packages": installed,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),

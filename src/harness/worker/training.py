@@ -40,9 +40,9 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
     threads = planned.placement.threads or environment.cores()
     _verify_code(folder, planned)
     workers = job.read(folder.resources)
-    verified = _Verified(folder.dataset, planned)  # while the framework is imported
-    clock = Clock()
     trained_program = program.load(planned.experiment.program)
+    verified = _Verified(folder.dataset, planned, trained_program)  # while the framework is imported
+    clock = Clock()
     runtime = trained_program.runtime
     runtime.configure(threads)
     begin = trained_program.train
@@ -92,6 +92,8 @@ def train(folder: JobFolder, planned: plan.RunPlan, evidence: dict[str, Any], st
     with group.lost_workers_named():
         trained = loop.run()
     evidence["seconds"] |= {phase: round(seconds, 3) for phase, seconds in clock.seconds.items()}
+    if trained_program.verifies:
+        evidence["verified"] = _verified(workers, group.gather(steps.verified()))
     if len(set(trained.worker_weights)) > 1:
         raise RunFailed(f"the workers ended with different weights: {', '.join(trained.worker_weights)}")
     if workers.chief:  # Docker Compose and SageMaker end all workers when one has ended
@@ -122,17 +124,19 @@ def _verify_code(folder: JobFolder, planned: plan.RunPlan) -> None:
 
 
 class _Verified:
-    """The data, hashed in a thread of its own."""
+    """The data, hashed in a thread of its own; not where the program is to check each part of it when it reads it."""
 
-    def __init__(self, data: Path, planned: plan.RunPlan) -> None:
+    def __init__(self, data: Path, planned: plan.RunPlan, owner: program.Program[Any]) -> None:
         self._arguments = data, planned.experiment.dataset
+        self._whole = planned.placement.verify == "before" or not owner.verifies
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._verify, daemon=True)
         self._thread.start()
 
     def _verify(self) -> None:
         try:
-            identity.verify(*self._arguments)
+            if self._whole:
+                identity.verify(*self._arguments)
         except Exception as error:  # raised again where it is waited for
             self._error = error
 
@@ -141,6 +145,13 @@ class _Verified:
         self._thread.join()
         if self._error is not None:
             raise self._error
+
+
+def _verified(workers: job.Workers, texts: list[str]) -> tuple[str, ...]:
+    """What each worker checked of the data, in the order of the hosts, each of which may have several replicas."""
+    each = len(texts) // len(workers.hosts)
+    pairs = zip(workers.hosts, texts[:: max(1, each)], strict=True)
+    return tuple(f"{host}: {text}" for host, text in pairs if text)
 
 
 def _table(epochs: list[dict[str, Any]]) -> str:

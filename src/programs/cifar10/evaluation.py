@@ -5,6 +5,7 @@ TensorFlow must find its environment (oneDNN, threads) set before this module is
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,24 +33,26 @@ class Evaluation:
 
 
 def inference(model: keras.Model) -> Callable[[Array], Array]:
-    """The model's own inference: logits of uint8 images [n, 32, 32, 3]."""
+    """The model's own inference: logits of uint8 images [n, height, width, 3]."""
     infer = tf.function(
         lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec([None, 32, 32, 3], tf.float32)],
+        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
         autograph=False,
     )
     return lambda images: infer(images.astype(np.float32)).numpy()
 
 
 def evaluate(
-    infer: Callable[[Array], Array], images: Array, labels: Array, batch: int | None = None
+    infer: Callable[[Array], Array], images: Any, labels: Array, batch: int | None = None
 ) -> tuple[Evaluation, Array, Array]:
-    """Count over images uint8 [n, 32, 32, 3] with labels [n], by a function from images to logits, `batch` at a time.
+    """Count over images uint8 [n, height, width, 3] with labels [n], by a function from images to logits.
+
+    `batch` of them are taken at a time, as slices, which a sequence may read and decode when they are asked for.
 
     Returns the counts, each image's cross-entropy in nats (float64 [n]) and its predicted class (int64 [n]).
     """
     size = batch or BATCH
-    parts = [images[at : at + size] for at in range(0, len(images), size)]
+    parts = (images[at : at + size] for at in range(0, len(images), size))
     logits = np.concatenate([infer(part) for part in parts]).astype(np.float64)
     logits -= logits.max(1, keepdims=True)
     losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]

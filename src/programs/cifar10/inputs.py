@@ -18,10 +18,13 @@ PIXELS = 32  # height and width of an image
 
 
 class Inputs:
-    """The training images, in an order that is a function of (seed, epoch).
+    """The training images, in an order that is a function of (seed, epoch). `pixels` is their height and width.
 
     TensorFlow keeps int32 variables and constants in the host's memory, where no GPU finds them: here are others.
     """
+
+    pixels = PIXELS
+    streams = False  # whether each step has to be prepared on the host
 
     def __init__(self, config: "Training", data: "Dataset", replicas: int) -> None:
         self.config, self.replicas, self.images = config, replicas, len(data.train_images)
@@ -34,6 +37,9 @@ class Inputs:
     def begin(self, epoch: int) -> None:
         """Take the order of an epoch (from 0)."""
         self._order.assign(order(self.config.seed, epoch, self.images))
+
+    def prepare(self, step: int) -> None:
+        """Have the step's batch where the step finds it: here they all are."""
 
     def batch(self, step: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
         """This replica's part of the step's batch: what an image looks like does not depend on who takes it.

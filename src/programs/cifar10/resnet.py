@@ -19,7 +19,6 @@ from harness.worker import randomness
 Tensor = Any  # TensorFlow ships no types
 EPSILON = 1e-5
 MOMENTUM = 0.9  # of the moving statistics
-WIDTHS = (16, 32, 64)
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -33,12 +32,12 @@ class Layers(Protocol):
     def dense(self, name: str, x: Tensor, units: int) -> Tensor: ...
 
 
-def network(layers: Layers, x: Tensor, size: int, version: int, classes: int) -> Tensor:
-    """Logits [n, classes] of normalised images [n, 32, 32, 3]."""
-    x = layers.conv("first_conv", x, WIDTHS[0], 3, 1)
+def network(layers: Layers, x: Tensor, size: int, version: int, classes: int, width: int) -> Tensor:
+    """Logits [n, classes] of normalised images [n, height, width, 3]; `width` channels, later 2 and 4 times as many."""
+    x = layers.conv("first_conv", x, width, 3, 1)
     if version == 1:
         x = layers.norm("first_norm", x, relu=True)
-    for stage, filters in enumerate(WIDTHS, start=1):
+    for stage, filters in enumerate((width, 2 * width, 4 * width), start=1):
         for block in range(1, (size - 2) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
             name = f"stage{stage}_block{block}"
@@ -172,17 +171,18 @@ class _FastLayers:
         return tf.matmul(pooled, self.weights[f"{name}/kernel"]) + self.weights[f"{name}/bias"]
 
 
-def build(size: int, version: int, classes: int, mean: Sequence[float], std: Sequence[float]) -> keras.Model:
-    """A model from pixels [n, 32, 32, 3], 0 to 255, uint8 or float, to logits [n, classes].
+def build(
+    size: int, version: int, classes: int, mean: Sequence[float], std: Sequence[float], side: int = 32, width: int = 16
+) -> keras.Model:
+    """A model from pixels [n, side, side, 3], 0 to 255, uint8 or float, to logits [n, classes].
 
-    Its weights mean nothing until `initialise`. `mean` and `std` are per channel, in the unit of the pixels;
-    normalisation is the model's first layer.
+    Its weights mean nothing until `initialise`. Its first layer takes `mean` off and divides by `std`, in pixel units.
     """
-    pixels = keras.Input((32, 32, 3), name="pixels")
+    pixels = keras.Input((side, side, 3), name="pixels")
     scale = [1 / one for one in std]
     offset = [-m / s for m, s in zip(mean, std, strict=True)]
     normalised = keras.layers.Rescaling(scale, offset, name="normalise")(pixels)
-    logits = network(_KerasLayers(), normalised, size, version, classes)
+    logits = network(_KerasLayers(), normalised, size, version, classes, width)
     return keras.Model(pixels, logits, name=f"resnet{size}_v{version}")
 
 
@@ -208,6 +208,7 @@ def forward(
     classes: int,
     training: bool,
     total: Callable[[Tensor], Tensor] | None = None,
+    width: int = 16,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The fast pass over weights by path, from normalised images (float32 or bfloat16) to logits (float32).
 
@@ -217,4 +218,4 @@ def forward(
     Returns the logits and, when training, each moving statistic by path with its value after the step.
     """
     layers = _FastLayers(weights, training, total)
-    return network(layers, images, size, version, classes), layers.moving
+    return network(layers, images, size, version, classes, width), layers.moving

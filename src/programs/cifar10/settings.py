@@ -14,8 +14,8 @@ def nearest_depth(value: object) -> int:
 
 
 @dataclass(frozen=True)
-class Training:
-    """What is trained: the scalars that, with data, code and lock, make an experiment."""
+class Recipe:
+    """How a ResNet of the family is trained, on whatever images."""
 
     resnet_size: Annotated[int, Rule("6n+2 from 8 to 1202: 8, 14, 20, 26, 32, …", DEPTHS.__contains__, nearest_depth)]
     resnet_version: Annotated[int, one_of(1, 2)]
@@ -33,17 +33,24 @@ class Training:
     augment: Annotated[bool, one_of(True, False)]
     crop: Annotated[int, in_range(0, 16)]
     alternate_flips: Annotated[bool, one_of(True, False)]
-    small_epochs: Annotated[float, in_range(0)]
-    small_resolution: Annotated[int, one_of(8, 12, 16, 20, 24, 28, 32)]
     precision: Annotated[str, one_of("float32", "tensorfloat32", "bfloat16")]
     xla: Annotated[bool, one_of(True, False)]
     sync_batch_norm: Annotated[bool, one_of(True, False)]
-    num_data_batches: Annotated[int, in_range(1, 5)]
-    validation_images: Annotated[int, in_range(1)]
     seed: Annotated[int, in_range(0, 2**32 - 1)]
 
 
-def check(settings: Training, workers: int) -> None:
+@dataclass(frozen=True)
+class Training(Recipe):
+    """What is trained: the scalars that, with data, code and lock, make an experiment."""
+
+    small_epochs: Annotated[float, in_range(0)]
+    small_resolution: Annotated[int, one_of(8, 12, 16, 20, 24, 28, 32)]
+    num_data_batches: Annotated[int, in_range(1, 5)]
+    validation_images: Annotated[int, in_range(1)]
+    width = 16  # channels of the first stage: the papers', and no setting
+
+
+def check(settings: Recipe, workers: int) -> None:
     """Refuse settings that do not go together.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from programs.cifar10 import optimizer, packed, resnet, schedule
-from programs.cifar10.inputs import PIXELS, Array, Inputs, Tensor
+from programs.cifar10.inputs import Array, Inputs, Tensor
 from programs.cifar10.replicas import check_shares, together
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ class Trainer:
     `model` is the Keras model whose weights are trained in place, `rates` the learning rate of each step, `step` the
     number of steps done. Each epoch takes `steps_per_epoch` whole batches of the training images, in an order of its
     own, and leaves the rest out. A `strategy` shares each batch out among its replicas, in equal parts. `several` says
-    that one call should take many steps: a GPU waits for the host between two calls.
+    that one call should take many steps: a GPU waits for the host between two calls. `inputs` is what feeds the steps.
 
     Raises:
         SettingError: the batch is larger than the training set, or does not go into the replicas.
     """
 
-    def __init__(self, config: "Training", data: "Dataset", strategy: Any = None) -> None:
+    def __init__(self, config: "Training", data: "Dataset", strategy: Any = None, inputs: Any = Inputs) -> None:
         self.config, self.strategy = config, strategy
         self.replicas = strategy.num_replicas_in_sync if strategy else 1
         self.classes, self.images = len(data.class_names), len(data.train_images)
@@ -41,9 +41,9 @@ class Trainer:
         self.several = strategy is None and bool(tf.config.list_logical_devices("GPU"))
         self._rates = tf.constant(self.rates, tf.float32)
         with strategy.scope() if strategy else contextlib.nullcontext():
-            self.inputs = Inputs(config, data, self.replicas)
-            statistics = self.inputs.mean.tolist(), self.inputs.std.tolist()
-            self.model = resnet.build(config.resnet_size, config.resnet_version, self.classes, *statistics)
+            self.inputs = inputs(config, data, self.replicas)
+            shape = self.inputs.mean.tolist(), self.inputs.std.tolist(), self.inputs.pixels, config.width
+            self.model = resnet.build(config.resnet_size, config.resnet_version, self.classes, *shape)
             resnet.initialise(self.model, config.seed)
             self._weights = resnet.variables(self.model)
             self._trained = [weight.path for weight in self.model.trainable_weights]
@@ -56,7 +56,7 @@ class Trainer:
             self._bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
         self._begun = -1  # the epoch whose order of images is in place
         self._compiled: dict[tuple[int, bool], Any] = {}  # by resolution, and whether it takes many steps
-        self._infer = tf.function(self._forward, [tf.TensorSpec([None, PIXELS, PIXELS, 3], tf.uint8)], autograph=False)
+        self._infer = tf.function(self._forward, [tf.TensorSpec(self.model.input_shape, tf.uint8)], autograph=False)
 
     def advance(self, stop: bool = False, steps: int = 1) -> bool:
         """Take one step, or at most `steps` in one call; True where any worker was asked to stop.
@@ -66,7 +66,8 @@ class Trainer:
         epoch = self.step // self.steps_per_epoch
         if epoch != self._begun:
             self._begin(epoch)
-        resolution = self.config.small_resolution if self.step < self.small_steps else PIXELS
+        self.inputs.prepare(self.step)
+        resolution = self.config.small_resolution if self.step < self.small_steps else self.inputs.pixels
         count = min(steps, self.room)
         # what XLA makes of a step depends on what is compiled with it: one step is taken by the same code as many
         looped = count > 1 or self.several or (self.config.xla and self.strategy is None)
@@ -79,9 +80,9 @@ class Trainer:
 
     @property
     def room(self) -> int:
-        """The steps that one call can take: to the end of the epoch or of small images; one with a `strategy`."""
+        """The steps that one call can take: to the end of the epoch or of small images; one where each is prepared."""
         ends = (self.small_steps, (self.step // self.steps_per_epoch + 1) * self.steps_per_epoch)
-        return 1 if self.strategy else min(end - self.step for end in ends if end > self.step)
+        return 1 if self.strategy or self.inputs.streams else min(end - self.step for end in ends if end > self.step)
 
     @property
     def bad_step(self) -> int | None:
@@ -101,10 +102,10 @@ class Trainer:
     def work(self, step: int) -> float:
         """The cost of the first `step` steps, in steps at full resolution."""
         small = min(step, self.small_steps)
-        return step - small + small * (self.config.small_resolution / PIXELS) ** 2
+        return float(step - small + small * (self.config.small_resolution / self.inputs.pixels) ** 2)
 
     def infer(self, images: Array) -> Array:
-        """Logits of images uint8 [n, 32, 32, 3], by the fast pass."""
+        """Logits of images uint8 [n, height, width, 3], by the fast pass."""
         found: Array = self._infer(images).numpy()
         return found
 
@@ -198,8 +199,8 @@ class Trainer:
         shared = self.replicas > 1 and config.sync_batch_norm
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
-            size, version, total = config.resnet_size, config.resnet_version, self._total if shared else None
-            logits, moving = resnet.forward(weights, images, size, version, self.classes, training=True, total=total)
+            shape, total = (config.resnet_size, config.resnet_version, self.classes), self._total if shared else None
+            logits, moving = resnet.forward(weights, images, *shape, training=True, total=total, width=config.width)
             losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
             loss = tf.reduce_sum(losses) / config.batch_size
         gradients = tape.gradient(loss, parameters)
@@ -213,5 +214,5 @@ class Trainer:
 
     def _forward(self, pixels: Tensor) -> Tensor:
         weights = {path: variable.read_value() for path, variable in self._weights.items()}
-        images, size, version = self.inputs.normalised(pixels), self.config.resnet_size, self.config.resnet_version
-        return resnet.forward(weights, images, size, version, self.classes, training=False)[0]
+        images, shape = self.inputs.normalised(pixels), (self.config.resnet_size, self.config.resnet_version)
+        return resnet.forward(weights, images, *shape, self.classes, training=False, width=self.config.width)[0]

@@ -5,7 +5,7 @@ TensorFlow must find its environment (oneDNN, threads) set before this module is
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -15,6 +15,7 @@ from harness.contract.steps import Arrays, Outcome, Steps
 from harness.frameworks import tensorflow
 from programs.cifar10 import dataset
 from programs.cifar10.evaluation import BATCH, GPU_BATCH, evaluate, inference
+from programs.cifar10.inputs import Inputs
 from programs.cifar10.step import Trainer
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ class ResNetTraining(Steps):
         SettingError: a batch is larger than the training set, or does not go into the replicas.
     """
 
-    def __init__(self, config: "Training", data: "Dataset", strategy: tensorflow.Strategy | None = None) -> None:
+    def __init__(
+        self, config: "Training", data: "Dataset", strategy: tensorflow.Strategy | None = None, inputs: Any = Inputs
+    ) -> None:
         tf.config.experimental.enable_op_determinism()
         tf.config.experimental.enable_tensor_float_32_execution(config.precision == "tensorfloat32")
         self.config, self.data = config, data
-        self.trainer = Trainer(config, data, strategy)
+        self.trainer = Trainer(config, data, strategy, inputs)
         self.steps, self.steps_per_epoch = self.trainer.steps, self.trainer.steps_per_epoch
         self.batch = config.batch_size
         self._recent = (-1, 0.0, 0)  # step, sum of losses and images right at the last call of `recent`
