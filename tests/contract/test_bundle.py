@@ -31,6 +31,13 @@ def travels(path: str, program: str) -> bool:
     return path == "programs/__init__.py" or (parts[:2] == ["programs", program] and parts[2] != bundle.HOST)
 
 
+def test_a_program_travels_with_those_that_it_builds_on_and_they_without_it() -> None:
+    programs = {path.split("/")[1] for path in bundle.collect(ROOT, "images") if path.count("/") > 1 and path[0] == "p"}
+    assert programs == {"images", "cifar10"}
+    assert not any("/host/" in path for path in bundle.collect(ROOT, "images"))
+    assert not any(path.startswith("programs/images") for path in bundle.collect(ROOT, "cifar10"))
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_comment_in_a_file_changes_the_experiment_where_the_file_travels_and_only_there(
     project: Path, program: str

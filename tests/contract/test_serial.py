@@ -63,6 +63,23 @@ def small(**changes: Any) -> Small:
     return serial.from_json(Small, {**SMALL, **changes})
 
 
+@dataclasses.dataclass(frozen=True)
+class Grown:
+    """A dataclass that a field was added to."""
+
+    first: int
+    added: Annotated[int, in_range(0, 9)] = dataclasses.field(default=3, metadata=serial.LATER)
+
+
+def test_a_field_that_came_later_is_left_out_where_it_says_what_was_so_before() -> None:
+    assert serial.to_json(Grown(1)) == {"first": 1} and serial.from_json(Grown, {"first": 1}) == Grown(1)
+    assert serial.to_json(Grown(1, 4)) == {"first": 1, "added": 4}
+    assert serial.from_json(Grown, {"first": 1, "added": 4}) == Grown(1, 4)
+    for wrong in ({"added": 4}, {"first": 1, "other": 4}, {"first": 1, "added": 10}):
+        with pytest.raises(ValueError, match="expected"):
+            serial.from_json(Grown, wrong)
+
+
 @QUICK
 @given(SETTINGS, st.lists(st.text(PLAIN, max_size=9), max_size=3), st.sampled_from((None, True, False)))
 def test_any_plan_is_read_as_it_was_written_with_the_same_id(

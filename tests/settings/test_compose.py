@@ -23,6 +23,7 @@ SINCE = {
     "program": "cifar10",
     "data.pin": "data.dvc",
     "detach": False,
+    "mode.verify": "before",
     "carry": [],
     "comet.artifact": None,
     "comet.model": None,
@@ -32,6 +33,7 @@ SINCE_AWAY: dict[str, Any] = {
     **dict.fromkeys(("mode.fallback", "mode.wait_minutes", "mode.max_usd_month", "mode.bucket_owner", "mode.subnets")),
     **dict.fromkeys(("mode.security_groups", "mode.volume_key", "mode.output_key", "mode.tags")),
     "mode.retries": 2,
+    "mode.input_mode": "File",
     "mode.network_isolation": False,
     "mode.encrypt_traffic": False,
 }
@@ -299,7 +301,7 @@ def test_a_sweep_goes_over_programs(project):
         ),
         (
             ("program=smal",),
-            "program=smal does not exist; legal: cifar10 | digits | reviews | script | small; type: python src/train",
+            "program=smal does not exist; legal: cifar10 | digits | images | reviews | script | small; type: python",
         ),
     ],
 )

@@ -76,7 +76,7 @@ def test_modes_have_all_their_settings():
         ([], ["cifar10"]),
         (["program=cifar10"], ["cifar10"]),
         (["+experiment=full"], ["cifar10"]),
-        (["program=glob(*)"], ["cifar10", "digits", "reviews", "script"]),
+        (["program=glob(*)"], ["cifar10", "digits", "images", "reviews", "script"]),
     ],
 )
 def test_the_program_is_known_before_hydra_composes(overrides, programs):

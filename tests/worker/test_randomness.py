@@ -113,3 +113,24 @@ def test_streams_of_another_seed_purpose_or_index_are_unrelated() -> None:
     assert len(set(keys)) == len(keys) and all(0 <= key < 2**128 for key in keys)
     draws = [randomness.stream(0, "order", epoch).permutation(50).tolist() for epoch in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize("in_memory", [0, randomness.IN_MEMORY])
+def test_an_order_is_a_permutation_that_any_part_can_be_asked_of(in_memory: int) -> None:
+    for count in (1, 2, 5, 1000, 4096, 4097):
+        order = randomness.Order(3, 1, count, in_memory)
+        whole = order[0:count]
+        assert sorted(whole.tolist()) == list(range(count)) and whole.dtype == np.int64
+        np.testing.assert_array_equal(np.concatenate([order[at : at + 7] for at in range(0, count, 7)]), whole)
+    other = [randomness.Order(*chosen, 4096, in_memory)[0:4096].tolist() for chosen in ((3, 1), (3, 2), (4, 1))]
+    assert other[0] not in other[1:] and other[1] != other[2]
+
+
+def test_an_order_of_more_examples_than_memory_holds_takes_none_and_looks_like_chance() -> None:
+    order = randomness.Order(0, 0, 10**12)
+    found = order[5 * 10**11 : 5 * 10**11 + 20_000]
+    assert len(np.unique(found)) == 20_000 and found.min() >= 0 and found.max() < 10**12
+    counts = np.bincount(found // 10**11, minlength=10)
+    assert ((counts - 2000) ** 2 / 2000).sum() < 27.9  # chi-squared of 9 degrees: one in a thousand
+    steps = np.abs(np.diff(found)) / 10**12
+    assert abs(steps.mean() - 1 / 3) < 0.01  # of two independent places

@@ -204,6 +204,14 @@ def test_data_that_is_not_what_was_planned_is_not_trained_on(what: str, source: 
     refused(folder, reason)
 
 
+def test_a_program_that_does_not_check_what_it_reads_gets_all_of_it_checked_before_whatever_the_plan_says(
+    source: Path, tmp_path: Path
+) -> None:
+    folder = tiny.stage(tmp_path, source, dataclasses.replace(PLACEMENT, verify="read"))
+    (folder.dataset / "train.csv").write_text("0,0,1\n" * 350)
+    refused(folder, "train.csv has 2100 bytes instead of")
+
+
 def test_data_that_the_program_never_reads_is_verified_all_the_same_and_before_it_trains(tmp_path: Path) -> None:
     blind = "def _blind(settings, data, job):\n    raise RuntimeError('begun')\n"
     root = variant(tmp_path, blind + "PROGRAM = replace(PROGRAM, train=_blind)\n")

@@ -1,6 +1,6 @@
-"""A tf.train.Example as bytes, read without TensorFlow: the first value of each feature.
+"""A tf.train.Example as bytes, read without the framework that names it: the first value of each feature.
 
-Its form: https://protobuf.dev/programming-guides/encoding, and example.proto and feature.proto of TensorFlow.
+Its form: https://protobuf.dev/programming-guides/encoding, and the framework's example.proto and feature.proto.
 """
 
 from collections.abc import Iterator

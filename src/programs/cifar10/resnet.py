@@ -174,13 +174,12 @@ class _FastLayers:
 def build(
     size: int, version: int, classes: int, mean: Sequence[float], std: Sequence[float], side: int = 32, width: int = 16
 ) -> keras.Model:
-    """A model from pixels [n, side, side, 3], 0 to 255, uint8 or float, to logits [n, classes].
+    """A model from pixels [n, side, side, 3], 0 to 255, uint8 or float, to logits; its weights mean nothing yet.
 
-    Its weights mean nothing until `initialise`. Its first layer takes `mean` off and divides by `std`, in pixel units.
+    Its first layer takes `mean` off and divides by `std`, per channel and in the unit of the pixels.
     """
     pixels = keras.Input((side, side, 3), name="pixels")
-    scale = [1 / one for one in std]
-    offset = [-m / s for m, s in zip(mean, std, strict=True)]
+    scale, offset = [1 / one for one in std], [-m / s for m, s in zip(mean, std, strict=True)]
     normalised = keras.layers.Rescaling(scale, offset, name="normalise")(pixels)
     logits = network(_KerasLayers(), normalised, size, version, classes, width)
     return keras.Model(pixels, logits, name=f"resnet{size}_v{version}")

@@ -7,7 +7,7 @@ away at a kill, and read again.
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from programs.images.settings import Settings
 
 CHUNK = 32  # images that a thread takes at a time
+DEEPEST = 16  # batches that are read ahead at most
 AHEAD = 2**27  # bytes of decoded images that wait at most, unless two batches are more
 SAMPLED = 2**26  # bytes of the images that mean and standard deviation are taken of
 
@@ -38,7 +39,7 @@ class Ahead:
         self.steps_per_epoch = len(data.train_images) // settings.batch_size
         self.waited = 0.0
         size = count * settings.image_size**2 * 3
-        self._depth = max(2, AHEAD // size)
+        self._depth = max(2, min(DEEPEST, AHEAD // size))
         self._pool = ThreadPoolExecutor(threads, "decode")
         self._waiting: deque[tuple[int, Array, list[Future[Array]]]] = deque()
         self._order: tuple[int, Order] | None = None
@@ -100,10 +101,7 @@ class StreamedInputs:
         self.mean, self.std = pixel_statistics(train[sample])
         word = np.uint64(randomness.key(settings.seed, "coin") % 2**64)
         self._coins = ((keys ^ word) & np.uint64(1)).astype(bool)
-        shape = [count, self.pixels, self.pixels, 3]
-        self._batch = tf.Variable(tf.zeros(shape, tf.uint8), trainable=False)
-        self._wanted = tf.Variable(tf.zeros([count], tf.int64), trainable=False)
-        self._flips = tf.Variable(tf.zeros([count], tf.bool), trainable=False)
+        self._batch: tuple[Any, ...] = ()  # variables: pixels uint8, labels int64, coins bool
 
     def begin(self, epoch: int) -> None:
         """The order of an epoch follows from the step."""
@@ -111,18 +109,18 @@ class StreamedInputs:
     def prepare(self, step: int) -> None:
         """Put the step's batch where the step finds it; wait for it where it is not decoded yet."""
         pixels, places = self.ahead.take(step)
-        self._batch.assign(pixels)
-        self._wanted.assign(self._labels[places])
-        self._flips.assign(self._coins[places])
+        values = pixels, self._labels[places], self._coins[places]
+        if not self._batch:  # here, outside a strategy's scope, which would make one value of the workers' own
+            self._batch = tuple(tf.Variable(value, trainable=False) for value in values)
+        for variable, value in zip(self._batch, values, strict=True):
+            variable.assign(value)
 
     def batch(self, step: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
         """This replica's part of the step's batch: images in the training's precision, labels int64 [n]."""
         config, part = self.config, self._part
         at = tf.distribute.get_replica_context().replica_id_in_sync_group * part if self.replicas > 1 else 0
         own = at % (part * self._local)
-        pixels, labels, coins = (
-            each.read_value()[own : own + part] for each in (self._batch, self._wanted, self._flips)
-        )
+        pixels, labels, coins = (each.read_value()[own : own + part] for each in self._batch)
         images = self.normalised(pixels)
         if config.augment:
             drawn = augment.draw(config.seed, step, config.batch_size, config.crop)
