@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.console import duration, printable, say
+from harness.contract.metrics import RECENT
 from harness.provenance.credentials import Lines
 
 PAIR = re.compile(r"(\w+)=(\S+)")
@@ -23,6 +24,7 @@ WORKER = "worker "  # how the worker's first line begins
 FAILED = "failed: "  # how the worker names the reason of its end
 CLOUD = "sagemaker "  # how a line about a job on SageMaker begins
 BEGINNING = re.compile(f"{CLOUD}(Interrupted|Starting|Pending|Downloading)")  # another worker is about to begin
+WAITED = f"{RECENT}waiting"  # what a program says of it
 WAITING = 0.05  # share of the time that steps may wait for data before that is said
 PLAIN_SECONDS = 60.0  # between lines about progress where there is no terminal
 
@@ -114,8 +116,8 @@ class Listener:
         speed = ", ".join(f"{value:.0f} {examples}/s" for examples, value in rates.items())
         epoch = f"epoch {values['epoch']:.0f} of {values['epochs']:.0f}"
         left = f"{speed}, {duration(values['seconds_left'])} left"
-        if "waiting" in values and values["waiting"] > WAITING:
-            left += f"; reading and decoding is the limit: steps wait for data {values['waiting']:.0%} of the time"
+        if WAITED in values and values[WAITED] > WAITING:
+            left += f"; reading and decoding is the limit: steps wait for data {values[WAITED]:.0%} of the time"
         if sys.stderr.isatty():
             with contextlib.suppress(OSError):
                 self._draw(step, steps, f"{epoch}, {left}")

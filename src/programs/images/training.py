@@ -3,6 +3,7 @@
 TensorFlow must find its environment (oneDNN, threads) set before this module is imported.
 """
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,13 @@ class ImageTraining(ResNetTraining):
         config: Any = settings
         super().__init__(config, data, strategy, lambda c, d, replicas: StreamedInputs(settings, d, replicas, job))
         self.at_once = max(1, self.at_once * 32**2 // settings.image_size**2)
+        self._last = time.perf_counter(), 0.0  # when `recent` was called last, and how long steps had waited by then
 
-    def advance(self, stop: bool, most: int) -> bool:
-        stopped = super().advance(stop, most)
-        self.waited = self.trainer.inputs.ahead.waited
-        return stopped
+    def recent(self) -> dict[str, float]:
+        """Also the share of the time that steps waited for data."""
+        (began, before), waited = self._last, self.trainer.inputs.ahead.waited
+        self._last = time.perf_counter(), waited
+        return {**super().recent(), "waiting": (waited - before) / max(self._last[0] - began, 1e-9)}
 
     def verified(self) -> str:
         """The records that were read, each against its sha256 in the index, which the plan names."""
