@@ -25,6 +25,7 @@ MODE = Mode(
     instance_type="local_cpu",
     instance_count=1,
     checkpoint_seconds=60.0,
+    verify="before",
 )
 ENGINE = """#!/bin/sh
 echo "$*" >>"$0.asked"
