@@ -79,7 +79,7 @@ class SageMakerTarget:
             NotReady: S3 refuses or does not answer.
         """
         contents = {file.path: data.folder / file.path for file in data.dataset.files}
-        self.store.put_folder(request.data_name(data.dataset), contents, self.say)
+        self.store.put_folder(request.data_name(data.dataset), contents, self.say, alike=request.DATASETS)
         self.store.put_folder(request.code_name(files), files, self.say)
         for name in self._beside().values():
             self.store.put_folder(name, inside.files(ROOT), self.say)

@@ -18,6 +18,7 @@ COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the wo
 SPLITS = ("train", "validation", "test")
 MEASURED = "learning_rate"  # of most programs; a pattern that finds nothing costs nothing
 MOST_METRICS = 40  # SageMaker takes no more
+DATASETS = "datasets"  # where all versions of all data lie in S3
 SLACK = 3600  # seconds that a spot job may wait for instances beyond its running time
 
 # Where the two differ: everything else is one function of the experiment.
@@ -114,7 +115,7 @@ def cloud(
 
 def data_name(data: DatasetId) -> str:
     """Where a data set lies in S3: by content, so that it is uploaded once."""
-    return f"datasets/{data.hash.removesuffix('.dir')}"
+    return f"{DATASETS}/{data.hash.removesuffix('.dir')}"
 
 
 def runs_name(run_id: str) -> str:

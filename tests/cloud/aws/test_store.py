@@ -1,4 +1,6 @@
+import hashlib
 import io
+import json
 import tarfile
 
 import boto3
@@ -6,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from harness.cloud.aws import store as store_module
+from harness.cloud.aws.copies import Copies
 from harness.cloud.aws.store import Store, unpack
 from harness.contract.errors import RunFailed
 
@@ -109,6 +112,51 @@ def test_a_folder_is_complete_when_its_marker_says_so(store):
     store.client.put_object(Bucket="mine", Key="prefix/code/x/a", Body=b"torn")
     store.put_folder("code/x", files, lines.append)
     assert store.client.get_object(Bucket="mine", Key="prefix/code/x/a")["Body"].read() == b"one"
+
+
+def test_of_a_new_version_what_changed_is_sent_and_the_rest_is_copied_in_s3(store, tmp_path):
+    files = {f"shard-{number}.tar": bytes([number]) * 1000 for number in range(20)} | {"index.bin": b"old"}
+    paths = {}
+    for name, content in files.items():
+        paths[name] = tmp_path / name
+        paths[name].write_bytes(content)
+    store.put_folder("datasets/old", paths, lambda line: None, alike="datasets")
+    paths["shard-3.tar"].write_bytes(b"new")
+    paths["index.bin"].write_bytes(b"new index")
+    sent, lines = [], []
+    store.client.meta.events.register(
+        "before-parameter-build.s3.PutObject", lambda params, **_: sent.append(params["Key"].rpartition("/")[2])
+    )
+    store.put_folder("datasets/new", paths, lines.append, alike="datasets")
+    assert sorted(sent) == ["index.bin", "new.json", "shard-3.tar"]
+    assert any("19 of 21 files are in S3 already" in line for line in lines)
+    for name, path in paths.items():
+        stored = store.client.get_object(Bucket="mine", Key=f"prefix/datasets/new/{name}")["Body"].read()
+        assert stored == path.read_bytes()
+    sent.clear()
+    store.put_folder("datasets/new", paths, lines.append, alike="datasets")
+    assert not sent
+
+
+def test_under_a_key_of_ones_own_where_an_etag_is_no_md5_the_markers_tell_what_is_there(store):
+    """moto gives such an object another ETag, as S3 does."""
+    files = {"a": b"one", "b": b"two"}
+    store.put_folder("datasets/old", files, lambda line: None)
+    listed = store._listing("datasets/old/")
+    marker = json.loads(store.client.get_object(Bucket="mine", Key="prefix/datasets/old.json")["Body"].read())
+    # as if the ETags were not the md5s: the marker's md5s are other ones
+    other = {path: [hashlib.md5(files[path] + b"!").hexdigest(), etag] for path, (_, etag) in marker.items()}
+    store.client.put_object(Bucket="mine", Key="prefix/datasets/old.json", Body=json.dumps(other).encode())
+    found = Copies(store.client, "mine", "prefix/datasets/")
+    taken = found.take("prefix/datasets/new", {path: md5 for path, (md5, _) in other.items()}, lambda line: None)
+    assert taken.keys() == files.keys() and set(taken.values()) == set(listed.values())
+
+
+def test_what_a_marker_says_of_an_object_that_has_changed_since_is_not_believed(store):
+    store.put_folder("datasets/old", {"a": b"one"}, lambda line: None)
+    store.client.put_object(Bucket="mine", Key="prefix/datasets/old/a", Body=b"other")
+    store.put_folder("datasets/new", {"a": b"one"}, lambda line: None, alike="datasets")
+    assert store.client.get_object(Bucket="mine", Key="prefix/datasets/new/a")["Body"].read() == b"one"
 
 
 def test_a_name_that_leads_elsewhere_is_not_fetched(store, tmp_path):

@@ -7,6 +7,7 @@ compares the md5 that is sent with the bytes that arrived, and the marker that s
 import base64
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import tarfile
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.cloud.aws.copies import Copies
 from harness.cloud.aws.refusal import told
 from harness.cloud.aws.threads import together
 from harness.contract import legal
@@ -42,11 +44,11 @@ class Store:
         """The s3:// address of a name."""
         return f"s3://{self.bucket}/{self.key(name)}"
 
-    def put_folder(self, name: str, files: Mapping[str, Content], say: Callable[[str], None]) -> None:
+    def put_folder(self, name: str, files: Mapping[str, Content], say: Callable[[str], None], alike: str = "") -> None:
         """Make sure that `name`/ holds these files, by path.
 
-        Files that are there are not sent again, so an upload that broke off goes on. The marker `name`.json is written
-        last; it lists each path's md5, and the ETag that S3 gave it.
+        Files that are there are not sent again, so an upload that broke off goes on, and what a folder below `alike`
+        has is copied from there. The marker `name`.json is written last: each path's md5, and the ETag that S3 gave it.
 
         Raises:
             NotReady: S3 refuses or does not answer.
@@ -59,18 +61,20 @@ class Store:
         missing = [path for path in files if etags.get(path) not in (digests[path], *marked.get(path, [])[1:])]
         if not missing and {path: each[0] for path, each in marked.items()} == digests:
             return
-        total = sum(_size(files[path]) for path in missing)
-        done = told_at = 0
         with told(f"uploading to {self.uri(name)}"):
+            if alike and missing:
+                copies = Copies(self.client, self.bucket, self.key(f"{alike}/"))
+                etags |= (taken := copies.take(self.key(name), {path: digests[path] for path in missing}, say))
+                missing = [path for path in missing if path not in taken]
+            total, done, told_at = sum(_size(files[path]) for path in missing), 0, 0.0
             for path, etag in together(lambda path: self._put(f"{name}/{path}", files[path], digests[path]), missing):
                 etags[path] = etag
                 done += _size(files[path])
                 if done == total or done >= told_at + total / REPORTS:
-                    told_at = done
+                    told_at = float(done)
                     say(f"upload    {done / 1e6:.1f} of {total / 1e6:.1f} MB to {self.uri(name)}")
-            marker = json.dumps(
-                {path: [digests[path], etags[path]] for path in files}, sort_keys=True, indent=1
-            ).encode()
+            each = {path: [digests[path], etags[path]] for path in files}
+            marker = json.dumps(each, sort_keys=True, indent=1).encode()
             self._put(f"{name}.json", marker, _md5(marker))
 
     def put(self, name: str, content: Content) -> None:
@@ -154,11 +158,11 @@ class Store:
         """Send an object with its md5, which S3 compares; its ETag."""
         from botocore.exceptions import ClientError
 
-        body = content if isinstance(content, bytes) else content.read_bytes()
         sum_ = base64.b64encode(bytes.fromhex(digest)).decode()
         for left in reversed(range(TRIES)):
             try:
-                answer = self.client.put_object(Bucket=self.bucket, Key=self.key(name), Body=body, ContentMD5=sum_)
+                with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as body:
+                    answer = self.client.put_object(Bucket=self.bucket, Key=self.key(name), Body=body, ContentMD5=sum_)
                 break
             except ClientError as error:  # other bytes arrived: nobody but us tries again
                 if error.response["Error"]["Code"] != "BadDigest" or not left:
