@@ -6,6 +6,7 @@ SIGKILL or its folder was removed; a completed run is whole; what was said of wh
 whole or not there; afterwards report and run go on as if nothing had been, and no process is left.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -241,5 +242,8 @@ def main(count: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    typed = [int(each) for each in sys.argv[1:]]
-    sys.exit(main(typed[0] if typed else 200, typed[1] if len(typed) > 1 else 0))
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("count", type=int, nargs="?", default=200, metavar="COUNT")
+    options.add_argument("seed", type=int, nargs="?", default=0, metavar="SEED")
+    asked = options.parse_args()
+    sys.exit(main(asked.count, asked.seed))

@@ -7,6 +7,7 @@ docs/figures/NAME.json holds what a benchmark printed, with its command, day and
 into the table between `<!-- figures: NAME -->` and `<!-- /figures -->`.
 """
 
+import argparse
 import json
 import re
 import shutil
@@ -264,4 +265,9 @@ def take_screenshots() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("names", nargs="*", metavar="BENCHMARK", help="of benchmarks/: measured anew first")
+    asked = options.parse_args().names
+    if unknown := [name for name in asked if not (ROOT / "benchmarks" / f"{name}.py").exists()]:
+        options.error(f"no benchmarks/{unknown[0]}.py")
+    main(asked)

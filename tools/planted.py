@@ -8,6 +8,7 @@ report, a sweep with DVC's experiments, a stand-in for Comet, and a burst to a s
 nor burst). Everything that is left is unpacked and searched: for each secret as it is, escaped, in base 64, in UTF-16.
 """
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -418,4 +419,6 @@ def main(here: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main("here" in sys.argv[1:]))
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("here", nargs="?", choices=["here"], help="leave sweep and burst out")
+    sys.exit(main(options.parse_args().here is not None))
