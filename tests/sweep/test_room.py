@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.cloud import burst
+from harness.contract.errors import NotReady
 from harness.planning.draft import Draft
 from harness.runs.run_folder import RunFolder
 from harness.sweep import followed, room
@@ -108,6 +109,23 @@ def test_six_jobs_with_a_quota_of_two_all_end_and_none_leaves_a_failed_record(ac
     if admitted:  # it is known how many there are room for: nobody asks in vain
         assert not [each for each in sweep.said if each.startswith("waiting")]
     assert len(list((tmp_path / "runs").iterdir())) == 6 and not list((tmp_path / "runs").glob("*/record.json"))
+
+
+def test_where_the_known_quota_is_full_nothing_is_sent_before_one_has_ended(tmp_path):
+    begun = queue.SimpleQueue()
+
+    class Full(Target):
+        def upload(self, files: Any, data: Any) -> burst.Burst:
+            begun.put("sent")
+            raise NotReady("that is enough")
+
+    draft = Draft(away.planned(1), None, None, {}, b"", None, tmp_path)
+    waiting = Waiting([(draft, Full(None, 2))], lambda run, plan: None, lambda line: None, at_once=2)
+    assert waiting.look(running=2) == waiting.look(running=3) == []
+    with pytest.raises(queue.Empty):
+        begun.get(timeout=0.5)
+    waiting.look(running=1)
+    assert begun.get(timeout=20) == "sent"
 
 
 def test_room_that_somebody_else_takes_is_waited_for(account, sweep):  # noqa: F811
