@@ -55,10 +55,7 @@ def compare_runs(names: list[str], everything: bool, settings: Config, fetch: bo
 
     runs = ROOT / settings.runs_folder
     with tempfile.TemporaryDirectory() as scratch:
-        found = []
-        for number, name in enumerate(names):
-            (folder := Path(scratch, str(number))).mkdir()
-            found.append(find.find(runs, name, folder))
+        found = find.several(runs, names, Path(scratch))
         console.say("runs      " + "  ".join(run.run_id for run in found))
         for title, rows in comparison.sections(found):
             console.table(title, [(row.name, *row.values) for row in rows if everything or row.differs])

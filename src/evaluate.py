@@ -4,16 +4,17 @@ from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while th
 
 # isort: split
 import sys
+import tempfile
 from pathlib import Path
 
 from harness import console
 from harness.contract.errors import RunFailed, SettingError
-from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
-from harness.settings.schema import threads
+from harness.settings.schema import Config, threads
 from harness.settings.verb import Names, Verb
+from harness.sharing.promotions import program_of
 
 PUBLISHED = "results/train"  # where dvc.yaml's train stage publishes
 
@@ -23,21 +24,32 @@ VERB = Verb(
     examples=(
         ("", f"the model that dvc repro trained, in {PUBLISHED}"),
         ("runs/20260101T000000Z-0123abcd", "the model of that run"),
+        ("promoted", "the model of the run in force: python src/promote.py says which that is"),
         ("publish=results/evaluate", "also write results/evaluate/metrics.json"),
     ),
-    names=Names("FOLDER", range(2), "one folder", f"of a run, or one that was published; by default {PUBLISHED}"),
-    settings=("program", "mode", "data", "publish"),
+    names=Names(
+        "FOLDER", range(2), "one folder", f"of a run, or one that was published; or `promoted`; by default {PUBLISHED}"
+    ),
+    settings=("program", "mode", "data", "publish", "runs_folder"),
     exits={0: "the scores are the recorded ones", 1: "they are not, or the run has no model"},
 )
 
 
 def evaluate(line: CommandLine) -> int:
     """Score the folder's model on the data that it was trained with; fails where that is not what was recorded."""
-    settings, (folder,) = compose.one(line), map(Path, line.names or (PUBLISHED,))
+    with tempfile.TemporaryDirectory() as scratch:
+        return score(compose.one(line), (line.names or (PUBLISHED,))[0], Path(scratch))
+
+
+def score(settings: Config, name: str, scratch: Path) -> int:
+    """The same of one folder, or of the run in force, which is unpacked into `scratch`."""
     from harness.contract import program
     from harness.data import obtain
     from harness.evidence import evaluation
+    from harness.sharing import find, promotions
 
+    in_force = promotions.is_name(name)
+    folder = find.find(ROOT / settings.runs_folder, name, scratch).folder.path if in_force else Path(name)
     expected = evaluation.recorded(folder)
     if expected.program != settings.program:
         command = f"python src/evaluate.py {folder} program={expected.program}"

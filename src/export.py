@@ -24,9 +24,10 @@ VERB = Verb(
     examples=(
         ("last", "RUN_ID.zip in this folder, of the newest run"),
         ("last model=true", "with the trained model"),
+        ("promoted model=true", "the run in force: python src/promote.py says which that is"),
         ("last output=mine.zip license=https://spdx.org/licenses/MIT", "under that name, with a license"),
     ),
-    names=Names("RUN", range(1, 2), "one run", "a run's id or folder, or `last`"),
+    names=Names("RUN", range(1, 2), "one run", "a run's id or folder, `last`, or `promoted`"),
     own=(
         Own("model", "BOOL", "true: with the trained model, which is left out otherwise", one_of("true", "false")),
         Own("output", "PATH", "the archive; by default RUN_ID.zip in this folder"),
@@ -40,13 +41,14 @@ VERB = Verb(
 def export(line: CommandLine) -> int:
     """Pack the run that is named."""
     settings = compose.one(line)
+    from harness.runs import output
     from harness.sharing import find, run_archive
 
     with tempfile.TemporaryDirectory() as scratch:
         run = find.find(ROOT / settings.runs_folder, line.names[0], Path(scratch))
         content = run_archive.pack(run, ROOT, line.own["model"] == "true", line.own["license"] or "", console.say)
     target = Path(line.own["output"] or f"{run.run_id}.zip")
-    run_archive.save(content, target)
+    output.save(target, content)
     console.say(f"exported  {run.run_id}: {len(content) / 1e6:.1f} MB")
     console.say(f"again     python src/replay.py {shlex.quote(str(target))}")
     return 0

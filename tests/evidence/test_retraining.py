@@ -46,8 +46,9 @@ def leave(
     data="15fc0000000000000000000000000000.dir",
     program_name="mine",
     right=(500, 500),
+    **config,
 ):
-    planned = plan_of(description, program=program_name, minutes=number)
+    planned = plan_of(description, program=program_name, minutes=number, **config)
     dataset = dataclasses.replace(DATASET, hash=data, sample=sample)
     experiment = dataclasses.replace(planned.experiment, dataset=dataset)
     planned = plan.make(experiment, description, planned.placement, planned.provenance, planned_at(number))
@@ -77,10 +78,12 @@ def sets(tmp_path):
 def test_each_model_is_scored_on_each_test_set_by_its_program(tmp_path, sets):
     runs = tmp_path / "runs"
     pair = retraining.Pair(leave(runs, 0, right=(800, 500)), leave(runs, 1, data=f"{'2' * 32}.dir", right=(790, 900)))
-    claims = retraining.judge(runs, pair, sets, threads=3)
+    decided = retraining.judge(runs, pair, sets, threads=3)
     assert Threads.given == 3
-    assert (claims["old test"].old, claims["old test"].new) == (0.8, 0.79)
-    assert (claims["new test"].old, claims["new test"].new, claims["new test"].word) == (0.5, 0.9, "better")
+    old, new = (decided.sets[f"{name} test"].whole for name in ("old", "new"))
+    assert (old.old, old.new) == (0.8, 0.79)
+    assert (new.old, new.new, new.word, decided.word) == (0.5, 0.9, "better", "better")
+    assert (decided.old, decided.new) == (pair.old.run_id, pair.new.run_id)
 
 
 def test_what_is_right_has_no_known_spread_where_another_metric_decides(tmp_path, sets):
@@ -89,8 +92,22 @@ def test_what_is_right_has_no_known_spread_where_another_metric_decides(tmp_path
         leave(runs, 0, description=BIGRAMS),
         leave(runs, 1, description=BIGRAMS, data=f"{'2' * 32}.dir", right=(500, 900)),
     )
-    claims = retraining.judge(runs, pair, sets, threads=1)
-    assert claims["new test"].word == "undecided" and "share of words" in claims["new test"].why
+    decided = retraining.judge(runs, pair, sets, threads=1)
+    assert decided.judged.whole.word == "undecided" and "share of words" in decided.judged.whole.why
+    assert decided.word == "cannot tell"
+
+
+def test_seeds_that_were_trained_settle_what_one_of_each_cannot(tmp_path, sets):
+    runs = tmp_path / "runs"
+    pair = retraining.Pair(leave(runs, 0, right=(800, 800)), leave(runs, 1, right=(800, 815), rate=2))
+    alone = retraining.judge(runs, pair, sets, threads=1)
+    assert alone.word == "cannot tell" and alone.judged.whole.seeds == (1, 1)
+    for seed in (1, 2):
+        leave(runs, 2 * seed, right=(800, 800 + seed), seed=seed)
+        leave(runs, 2 * seed + 1, right=(800, 815 + seed), rate=2, seed=seed)
+    settled = retraining.judge(runs, pair, sets, threads=1)
+    assert (settled.word, settled.judged.whole.seeds) == ("better", (3, 3))
+    assert settled.judged.whole.old == pytest.approx(0.801) and settled.judged.whole.new == pytest.approx(0.816)
 
 
 def test_a_score_that_does_not_say_what_is_right_is_refused(tmp_path, sets, monkeypatch):

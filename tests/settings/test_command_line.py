@@ -69,7 +69,7 @@ def test_what_was_typed_is_said_as_it_was_typed(monkeypatch):
         ("train", ["-m", "--cfg", "job"], "without -m"),
         ("train", ["code=here"], "code is not a setting"),
         ("export", [], "export.py takes one run"),
-        ("export", ["a", "b"], "export.py takes one run; legal: a run's id or folder, or `last`"),
+        ("export", ["a", "b"], "export.py takes one run; legal: a run's id or folder, `last`, or"),
         ("export", ["a", "outptu=x"], "outptu is not a setting; legal: output; type: python src/export.py output=x"),
         (
             "export",

@@ -171,10 +171,10 @@ def test_what_is_written_stays_what_it_was(tmp_path):
     output.write(tmp_path / "made" / "deep", "new")
     assert (tmp_path / "made" / "deep").read_text() == "new"
     with pytest.raises(NotReady, match="directory"):
-        run_archive.save(b"x", tmp_path)
+        output.save(tmp_path, b"x")
     (tmp_path / "away").symlink_to(tmp_path / "not" / "mounted")
     with pytest.raises(NotReady, match="cannot be written"):
-        run_archive.save(b"x", tmp_path / "away" / "run.zip")
+        output.save(tmp_path / "away" / "run.zip", b"x")
     assert not (tmp_path / "not").exists()
 
 

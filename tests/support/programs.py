@@ -19,7 +19,7 @@ PROGRAMS = ROOT / "tests" / "programs"
 if str(PROGRAMS) not in programs.__path__:  # in this process they are beside those of src/
     programs.__path__.append(str(PROGRAMS))
 
-NAMES = ("tiny", "unruly", "scripted", "broken_dropout", "broken_momentum", "broken_order")
+NAMES = ("tiny", "unruly", "scripted", "broken_dropout", "broken_momentum", "broken_order", "blobs")
 POINTS = "points"  # the folder of the tiny program's data
 PLACEMENT = Placement("local", "process", "asked for", 1, 1, "local_cpu", 60.0, None, None)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -23,6 +23,11 @@ class Band:
     width: float | None
     basis: str
 
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation that it rests on."""
+        return None if self.width is None else self.width / WIDTH
+
     def holds(self, change: float) -> bool:
         """Whether a change lies within the band."""
         return self.width is not None and abs(change) <= self.width
@@ -37,17 +42,26 @@ def estimate(values: Sequence[float], description: Description, results: Results
     """
     metric = description.objective
     if len(values) >= ENOUGH:
-        spread = statistics.stdev(values)
-        shown = quantity.text(metric, spread)
-        return Band(WIDTH * spread, f"this experiment over {len(values)} seeds, standard deviation {shown}")
+        return of_seeds(values, quantity.text(metric, statistics.stdev(values)))
     share = results.metrics.get(f"test_{metric.name}") if results and metric.share else None
-    if results and share is not None and (counted := _binomial(share, results.examples)) > (metric.spread or 0.0):
-        return Band(
-            WIDTH * counted, f"a standard deviation of {counted:.4f} for {results.examples} test {description.examples}"
-        )
+    if results and share is not None and _binomial(share, results.examples) > (metric.spread or 0.0):
+        return of_counting(share, results.examples, description.examples)
     if metric.spread is not None:
         return Band(WIDTH * metric.spread, f"a standard deviation over seeds of {metric.spread:g}, as measured")
     return Band(None, f"no spread is known for {metric.name}: {ENOUGH} seeds would tell")
+
+
+def of_seeds(values: Sequence[float], shown: str = "") -> Band:
+    """The band of a share over the seeds of one experiment."""
+    spread = statistics.stdev(values)
+    shown = shown or f"{spread:.4f}"
+    return Band(WIDTH * spread, f"this experiment over {len(values)} seeds, standard deviation {shown}")
+
+
+def of_counting(share: float, examples: int, noun: str, least: float = 0.0) -> Band:
+    """The band of a share that rests on counting so many examples, or on a standard deviation that is larger."""
+    spread = max(_binomial(share, examples), least)
+    return Band(WIDTH * spread, f"a standard deviation of {spread:.4f} for {examples} test {noun}")
 
 
 def _binomial(share: float, examples: int) -> float:

@@ -104,15 +104,20 @@ def band(runs: Path, run: StoredRun, description: Description | None = None, exa
 
 
 def seeds(runs: Sequence[StoredRun], run: StoredRun) -> dict[object, RunRecord]:
+    """The records of `siblings`."""
+    return {seed: each.record for seed, each in siblings(runs, run).items() if each.record}
+
+
+def siblings(runs: Sequence[StoredRun], run: StoredRun) -> dict[object, StoredRun]:
     """The newest completed run of each seed, of those that differ from a run in their seed alone; itself too."""
     experiment = run.plan.experiment
     seed = {"seed": experiment.config["seed"]} if "seed" in experiment.config else {}
-    of_seed: dict[object, RunRecord] = {}
+    of_seed: dict[object, StoredRun] = {}
     for each in (*runs, run):
         other = each.plan.experiment
         alike = dataclasses.replace(other, config={**other.config, **seed}) == experiment
         if alike and each.record and each.status == "completed":
-            of_seed[other.config.get("seed")] = each.record
+            of_seed[other.config.get("seed")] = each
     return of_seed
 
 

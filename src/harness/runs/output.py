@@ -26,6 +26,18 @@ def write(target: Path, content: bytes | str) -> None:
     atomic.write(Path(os.path.realpath(target)), content)
 
 
+def save(target: Path, content: bytes | str) -> None:
+    """As `write`, for what a person asked for by name.
+
+    Raises:
+        NotReady: it cannot be written.
+    """
+    try:
+        write(target, content)
+    except OSError as error:
+        raise NotReady(f"{target} cannot be written: {error.strerror}", legal="a file's path") from error
+
+
 def make_writable(runs: Path) -> None:
     """Make the folder of all runs if it is not there, and see that it can be written.
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.contract import legal
@@ -12,10 +13,11 @@ from harness.contract.serial import LARGEST
 from harness.runs import catalog, reading, run_folder, stored
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
-from harness.sharing import crate
+from harness.settings.project import ROOT
+from harness.sharing import crate, promotions
 from harness.tracking import key as comet_key
 
-LEGAL = "a run's folder, id or Comet key, `last`, an exported archive, a Comet archive, a plan.json"
+LEGAL = "a run's folder, id or Comet key, `last`, `promoted`, an exported archive, a Comet archive, a plan.json"
 
 
 def find(runs: Path, name: str, scratch: Path) -> StoredRun:
@@ -29,7 +31,9 @@ def find(runs: Path, name: str, scratch: Path) -> StoredRun:
     path = Path(name)
     if not name or "\0" in name:
         raise SettingError("an empty name takes no run", legal=LEGAL, command=f"ls {runs}")
-    if _is_there(path) and path.suffix == ".zip":
+    if promotions.is_name(name):
+        run = _in_force(name, scratch)
+    elif _is_there(path) and path.suffix == ".zip":
         from harness.sharing import run_archive
 
         opened = run_archive.open_archive if _is_crate(path) else run_archive.open_comet
@@ -45,6 +49,22 @@ def find(runs: Path, name: str, scratch: Path) -> StoredRun:
         raise SettingError(what, legal=LEGAL, command=f"ls {runs}")
     _refuse_edited(run)
     return run
+
+
+def several(runs: Path, names: Sequence[str], scratch: Path) -> list[StoredRun]:
+    """Runs by any name, each unpacked into a folder of its own where it is an archive; raises as `find` does."""
+    found = []
+    for number, name in enumerate(names):
+        (folder := scratch / str(number)).mkdir()
+        found.append(find(runs, name, folder))
+    return found
+
+
+def _in_force(name: str, scratch: Path) -> StoredRun:
+    history = promotions.read(ROOT, promotions.meant(ROOT, name))
+    if history.in_force is None:
+        raise NotReady(f"no run of {history.program} is in force", command="python src/promote.py RUN")
+    return stored.read(RunFolder(promotions.opened(ROOT, history.program, history.in_force, scratch)))
 
 
 def _is_there(path: Path) -> bool:

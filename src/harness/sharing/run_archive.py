@@ -15,7 +15,7 @@ from harness.contract import legal
 from harness.contract.errors import NotReady
 from harness.contract.serial import parse
 from harness.provenance.credentials import redact
-from harness.runs import output, reading, unpack
+from harness.runs import reading, unpack
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 from harness.sharing import crate, screen
@@ -148,15 +148,3 @@ def _with_plan(run: RunFolder, where: str) -> RunFolder:
     if not run.plan.exists():
         raise NotReady(f"{where} holds no plan.json", legal="an archive of a run: python src/export.py RUN")
     return run
-
-
-def save(content: bytes, target: Path) -> None:
-    """Leave the archive under its name.
-
-    Raises:
-        NotReady: it cannot be written.
-    """
-    try:
-        output.write(target, content)
-    except OSError as error:
-        raise NotReady(f"{target} cannot be written: {error.strerror}", legal="a file's path") from error

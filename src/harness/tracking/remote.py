@@ -9,9 +9,9 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.contract import atomic
 from harness.contract.errors import NotReady
@@ -28,6 +28,21 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
     Raises:
         NotReady: Comet does not know the experiment, or cannot be reached.
     """
+
+    def files(experiment: Any) -> dict[str, bytes]:
+        assets = {each["fileName"]: each["assetId"] for each in experiment.get_asset_list()}
+        return {name: _asset(experiment, assets[name]) for name in wanted if name in assets}
+
+    return cast(dict[str, bytes], _asked(key, files))
+
+
+def tag(key: str, word: str) -> None:
+    """Give an experiment a tag; raises as `download` does."""
+    _asked(key, lambda experiment: experiment.add_tag(word))
+
+
+def _asked(key: str, question: Callable[[Any], Any]) -> Any:
+    """What an experiment of Comet's answers."""
     logging.getLogger("comet_ml").setLevel(logging.CRITICAL)
     import comet_ml
 
@@ -38,8 +53,7 @@ def download(key: str, wanted: Collection[str]) -> dict[str, bytes]:
         experiment = api(cache=False).get_experiment_by_key(key)
         if experiment is None:
             raise NotReady(f"Comet knows no experiment {key} that your API key may see", command="comet check")
-        assets = {each["fileName"]: each["assetId"] for each in experiment.get_asset_list()}
-        return {name: _asset(experiment, assets[name]) for name in wanted if name in assets}
+        return question(experiment)
     except NotReady:
         raise
     except Exception as error:  # Comet's errors have no base of their own
