@@ -10,31 +10,8 @@ import pytest
 
 from harness.sharing import promotions
 from tests.support import blobs
-from tests.support.projects import PLANTED, git, runs, type_in
-
-BIN = Path(sys.executable).parent
-
-
-def typed(project: Path, verb: str, *words: str, code: int = 0) -> str:
-    """What a verb prints, which has to end with that exit code."""
-    done = type_in(project, *words, verb=verb)
-    assert done.returncode == code, f"{verb} {words}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def trained(project: Path, *words: str) -> str:
-    """The id of a new run, that was replayed."""
-    typed(project, "train", *words)
-    run = runs(project)[-1].name
-    typed(project, "replay", run)
-    return run
-
-
-def shell(project: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A command of CI's, which finds this environment where the project's own would be."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, **PLANTED, "PATH": path, **environment}
-    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
+from tests.support.blobs import branched, git_says, in_force, on_main, shell, trained, typed
+from tests.support.projects import PLANTED, git, runs
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +21,6 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = blobs.make(folder)
     typed(project, "promote", trained(project))
     return project
-
-
-def on_main(project: Path) -> None:
-    """Its code, and its data."""
-    git(project, "switch", "--quiet", "main")
-    blobs.dvc(project, "checkout", "--quiet", "--force", "blobs.dvc")
-
-
-def branched(project: Path, name: str) -> None:
-    on_main(project)
-    git(project, "switch", "--quiet", "--create", name)
 
 
 @pytest.mark.long
@@ -98,17 +64,6 @@ def test_a_pull_request_that_edits_the_readme_has_nothing_to_do(begun: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing to do" in (begun / "comparison/comment.md").read_text()
     assert runs(begun) == before
-
-
-def in_force(project: Path) -> str:
-    """The run that the history of a checkout says is in force."""
-    found = promotions.read(project, "blobs").in_force
-    assert found is not None
-    return found.run_id
-
-
-def git_says(project: Path, *words: str) -> str:
-    return subprocess.run(["git", "-C", str(project), *words], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.long

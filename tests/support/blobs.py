@@ -1,12 +1,16 @@
 """A project that trains the program of three classes, with a pipeline, a DVC remote and a git remote."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from tests.support.projects import git, make_project
+from harness.sharing import promotions
+from tests.support.projects import PLANTED, git, make_project, runs, type_in
+
+BIN = Path(sys.executable).parent
 
 CENTRES = ((0.0, 0.0), (1.6, 0.0), (0.8, 2.0))  # of cat, dog, ship, each with a standard deviation of 0.8
 PIPELINE = """stages:
@@ -68,3 +72,47 @@ def clone(folder: Path, name: str) -> Path:
     for key, value in (("user.name", name), ("user.email", f"{name}@example.org")):
         git(project, "config", key, value)
     return project
+
+
+def typed(project: Path, verb: str, *words: str, code: int = 0) -> str:
+    """What a verb prints, which has to end with that exit code."""
+    done = type_in(project, *words, verb=verb)
+    assert done.returncode == code, f"{verb} {words}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def trained(project: Path, *words: str) -> str:
+    """The id of a new run, that was replayed."""
+    typed(project, "train", *words)
+    run = runs(project)[-1].name
+    typed(project, "replay", run)
+    return run
+
+
+def shell(project: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command of CI's, which finds this environment where the project's own would be."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, **PLANTED, "PATH": path, **environment}
+    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
+
+
+def on_main(project: Path) -> None:
+    """Its code, and its data."""
+    git(project, "switch", "--quiet", "main")
+    dvc(project, "checkout", "--quiet", "--force", "blobs.dvc")
+
+
+def branched(project: Path, name: str) -> None:
+    on_main(project)
+    git(project, "switch", "--quiet", "--create", name)
+
+
+def in_force(project: Path) -> str:
+    """The run that the history of a checkout says is in force."""
+    found = promotions.read(project, "blobs").in_force
+    assert found is not None
+    return found.run_id
+
+
+def git_says(project: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", str(project), *words], capture_output=True, text=True, check=True).stdout

@@ -112,7 +112,7 @@ def test_the_archive_gives_the_run_back(copied, tmp_path):
 
 
 class Api(ThreadingHTTPServer):
-    """As much of Comet's REST API as gives out an experiment's files."""
+    """As much of Comet's REST API as gives out an experiment's files, and keeps what it is told of one."""
 
     def __init__(self, files: dict[str, bytes], key: str) -> None:
         def answer(path: str, asked: dict[str, list[str]]) -> tuple[int, bytes]:
@@ -128,7 +128,8 @@ class Api(ThreadingHTTPServer):
             return 200, files[asked["assetId"][0]]
 
         self.sent: list[str] = []
-        sent = self.sent
+        self.told: list[tuple[str, dict[str, object]]] = []
+        sent, heard = self.sent, self.told
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -141,6 +142,15 @@ class Api(ThreadingHTTPServer):
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                heard.append((urlsplit(self.path).path, json.loads(content)))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -181,11 +191,32 @@ def test_comet_gives_a_run_back_by_its_key(copied, tmp_path):
     assert server.sent and not [each for each in server.sent if each.lower().startswith("basic")]
 
 
-def ask(server: Api, key: str, scratch) -> "subprocess.CompletedProcess[str]":
+TAG = """
+import sys
+from types import SimpleNamespace
+from harness.sharing import promote
+promote.tell_comet(SimpleNamespace(run_id=sys.argv[1]), "promoted/tiny/3", print)
+"""
+
+
+def test_comet_gets_the_tag_of_a_run_that_is_put_in_force_and_a_refusal_is_only_said(copied, tmp_path):
+    server = Api({}, experiment_key(PLANNED.run_id))
+    try:
+        told = [ask(server, run_id, tmp_path / run_id, TAG) for run_id in (PLANNED.run_id, "another")]
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (told[0].returncode, told[0].stdout) == (0, "comet     tagged promoted/tiny/3\n"), told[0].stderr
+    assert told[1].returncode == 0 and "comet     not tagged: Comet knows no experiment" in told[1].stdout
+    ((path, body),) = [each for each in server.told if "tag" in each[0]]
+    assert body == {"experimentKey": experiment_key(PLANNED.run_id), "addedTags": ["promoted/tiny/3"]}, path
+
+
+def ask(server: Api, key: str, scratch, program: str = PROGRAM) -> "subprocess.CompletedProcess[str]":
     scratch.mkdir()
     (scratch / ".netrc").write_text(NETRC)
     variables = {"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": server.url, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-c", PROGRAM, key, str(scratch)]
+    command = [sys.executable, "-c", program, key, str(scratch)]
     return subprocess.run(command, env=environment(scratch, **variables), capture_output=True, text=True, check=False)
 
 
