@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.contract import program
 from harness.evidence import baseline, promises, retraining, versions
 from harness.evidence.decision import CANNOT_TELL, SAME, Decision
 from harness.runs import stored
@@ -77,7 +78,9 @@ def make(root: Path, found: Changes, settings: Config, scratch: Path, say: Say) 
     say(f"old       {old.run_id if old else 'none is known'}")
     say(f"new       {new.run_id}")
     decided, word, why = None, CANNOT_TELL, "no run of the base is known: python src/promote.py RUN puts one in force"
-    if old is not None:
+    if old is not None and program.load(settings.program).score is None:
+        why = f"{settings.program} has no score of its own, and nobody else can say what each gets right"
+    elif old is not None:
         pair = retraining.of(old, new)
         sets = retraining.test_sets(root, pair, settings.data, say)
         decided = retraining.judge(runs, pair, sets, threads(settings.mode))
