@@ -57,6 +57,8 @@ def promote(line: CommandLine) -> int:
     if group and not isinstance(settings.mode, Cloud):
         command = f"{VERB.command} RUN registry={group} mode=cloud"
         raise SettingError(f"registry={group} is SageMaker's", legal="mode=cloud", command=command)
+    if group and not push:
+        raise SettingError(f"registry={group} is for a run that is in force", legal="registry without push=false")
     from harness.evidence.decision import EXITS
     from harness.evidence.significance import WORSE
     from harness.runs import stored

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from harness import console
 from harness.contract.rules import one_of
-from harness.runs.program_of import program_of
 from harness.settings import command_line, compose
 from harness.settings.command_line import CommandLine
 from harness.settings.project import ROOT
 from harness.settings.verb import Names, Own, Verb
+from harness.sharing.promotions import program_of
 
 TRUTH = one_of("true", "false")
 VERB = Verb(

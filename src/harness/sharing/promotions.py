@@ -5,7 +5,6 @@ referee: of two who add one at a time, one is refused.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -152,7 +151,7 @@ def archive(root: Path, program: str, entry: Entry) -> Path:
     return root / FOLDER / program / f"{entry.run_id}.zip"
 
 
-def fetch(root: Path, program: str, entry: Entry, say: Callable[[str], None] = lambda line: None) -> Path:
+def fetch(root: Path, program: str, entry: Entry) -> Path:
     """The archive of a promoted run, from DVC's cache or remote where it is not in its place.
 
     Raises:
@@ -166,7 +165,6 @@ def fetch(root: Path, program: str, entry: Entry, say: Callable[[str], None] = l
         if not (root / document).is_file():
             what = f"{entry.run_id} is in force, but {document} is not in this checkout"
             raise NotReady(what, command="git pull, or git merge what has it")
-        say(f"fetching  {path.name} by DVC")
         dvc.run(root, "pull", document)
     return path
 
@@ -184,5 +182,5 @@ def opened(root: Path, program: str, entry: Entry, scratch: Path) -> Path:
     folder = run_archive.open_archive(path, scratch)
     run = stored.read(folder)
     if (run.run_id, run.record and run.record.weights) != (entry.run_id, entry.weights):
-        raise NotReady(f"{path} is not the archive of {entry.run_id}", command=f"dvc checkout {path.name}.dvc")
+        raise NotReady(f"{path} is not the archive of {entry.run_id}", command=f"dvc checkout {path}.dvc")
     return folder.path
