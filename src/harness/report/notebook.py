@@ -16,8 +16,10 @@ from harness.contract.record import RunRecord
 from harness.evidence import baseline
 from harness.evidence.verdict import Verdict
 from harness.report import rows
+from harness.report.rows import Row
 from harness.report.values import Value
-from harness.runs import run_folder, stored
+from harness.runs import stored
+from harness.runs.index import Index
 from harness.runs.run_folder import RunFolder
 from harness.runs.stored import StoredRun
 from harness.settings import conf
@@ -29,28 +31,40 @@ STARTED = "run       "  # how the line begins that names the folder of a run
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A run, read when it was loaded.
+    """A run, as it was when it was loaded.
 
     Attributes:
-        stored: its plan, record and epochs, as its folder or archive holds them.
+        folder: where its files lie.
         name: what `python src/VERB.py` calls it: a folder, an archive.
+        facts: what the report shows of it.
     """
 
-    stored: StoredRun
+    folder: RunFolder
     name: str
+    facts: Row
     _unpacked: tempfile.TemporaryDirectory[str]  # is removed with the last run that lies in it
 
     def __repr__(self) -> str:
-        return f"<run {self.id}: {self.stored.plan.experiment.program}, {self.status}>"
+        return f"<run {self.id}: {self.facts.program}, {self.status}>"
+
+    @cached_property
+    def stored(self) -> StoredRun:
+        """Its plan, record and epochs, read when they are first asked for."""
+        return stored.read(self.folder)
+
+    @property
+    def row(self) -> dict[str, Value]:
+        """Settings, metrics, data, target, commit, time and cost: the columns of the report."""
+        return self.facts.cells
 
     @property
     def id(self) -> str:
-        return self.stored.run_id
+        return str(self.row["run"])
 
     @property
     def status(self) -> str:
         """completed, failed, pruned, or running where it has no record."""
-        return self.stored.status
+        return str(self.row["status"])
 
     @property
     def record(self) -> RunRecord | None:
@@ -61,14 +75,9 @@ class Run:
     def verdict(self) -> Verdict | None:
         """Of a replay, how it compares with its baseline; None of another run."""
         try:
-            return baseline.read_verdict(self.stored.folder)
+            return baseline.read_verdict(self.folder)
         except (OSError, ValueError):
             return None
-
-    @cached_property
-    def row(self) -> dict[str, Value]:
-        """Settings, metrics, data, target, commit, time and cost: the columns of the report."""
-        return rows.row_of(self.stored).cells
 
     @property
     def settings(self) -> dict[str, bool | int | float | str]:
@@ -90,7 +99,7 @@ class Run:
             NotReady: it cannot be replayed, for the reason that is given; or there is no record to compare with.
             RunFailed: the replay ended without a verdict.
         """
-        inside = self.stored.folder.path.parent
+        inside = self.folder.path.parent
         placed = [] if Path(self.name).is_file() or any(word.startswith("runs_folder=") for word in words) else [inside]
         command = [sys.executable, str(ROOT / "src" / "replay.py"), self.name, *words]
         command += [f"runs_folder={folder.resolve()}" for folder in placed]
@@ -152,13 +161,12 @@ class Runs(Sequence[Run]):
 
     def differing(self) -> list[str]:
         """The names of the settings in which these runs differ."""
-        names = dict.fromkeys(name for run in self.all for name in run.settings)
-        return [name for name in names if len({repr(run.settings.get(name)) for run in self.all}) > 1]
+        names = dict.fromkeys(name for run in self.all for name in run.facts.config)
+        return [name for name in names if len({repr(run.row.get(name)) for run in self.all}) > 1]
 
     def _repr_html_(self) -> str:
         """What a notebook shows: which runs, in what they differ, and what came of them on the test data."""
-        described = (metric for run in self.all for metric in run.stored.plan.description.metrics)
-        measured = dict.fromkeys(f"test_{metric.name}" for metric in described)
+        measured = dict.fromkeys(f"test_{metric.name}" for run in self.all for metric in run.facts.metrics)
         columns = ["run", "program", "status", *self.differing(), *measured]
         body = [[html.escape(_shown(run.row.get(name))) for name in columns] for run in self.all]
         lines = ["".join(f"<th>{html.escape(name)}</th>" for name in columns)]
@@ -183,17 +191,17 @@ def load(*names: str | Path) -> Runs:
     for number, name in enumerate(names or [own]):
         path = Path(name) if Path(name).exists() else ROOT / name
         if path.is_dir() and not (path / "plan.json").exists():
-            for each in run_folder.ids(path):
-                try:
-                    run = stored.read(RunFolder(path / each))
-                    by_id[run.run_id] = Run(run, str(path / each), scratch)
-                except NotReady as error:
-                    unreadable.append(error.what)
+            for each, facts in Index(path, rows.KIND).facts().items():
+                if isinstance(facts, Row):
+                    by_id[each] = Run(RunFolder(path / each), str(path / each), facts, scratch)
+                else:
+                    unreadable.append(facts)
         else:
             (unpacked := Path(scratch.name, str(number))).mkdir()
             word = str(path.resolve()) if path.exists() else str(name)
             run = find.find(own, word, unpacked)
-            by_id[run.run_id] = Run(run, word if path.is_file() else str(run.folder.path), scratch)
+            called = word if path.is_file() else str(run.folder.path)
+            by_id[run.run_id] = Run(run.folder, called, rows.row_of(run), scratch)
     return Runs(tuple(by_id[run_id] for run_id in sorted(by_id)), tuple(unreadable))
 
 
