@@ -4,17 +4,17 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from harness.report import rows
+from harness.report import details, rows
 from harness.report.table import Differences, build
 from harness.runs import index, run_folder
-from harness.runs.index import Index
+from harness.runs.run_folder import RunFolder
 from harness.settings import conf
 from harness.sharing import find
 
 
 @index.uncollected()
 def table(runs: Path, names: list[str], scratch: Path, differences: Differences | None = None) -> dict[str, Any]:
-    """`build` of the runs that are named, in the order of their ids; of all of `runs` where none is.
+    """`build` of the runs that are named, in the order of their ids; of all of `runs` where none is. With `details`.
 
     Args:
         names: folders of runs, or what `find.find` takes.
@@ -25,17 +25,25 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
         NotReady, SettingError: one is not there, or not whole.
     """
     by_id: dict[str, rows.Row] = {}
+    folders: dict[str, RunFolder] = {}
     unreadable: list[str] = []
     for number, name in enumerate(names or [str(runs)]):
         path = Path(name)
+        several: list[tuple[RunFolder, rows.Row | str]]
         if not names or ("plan.json" not in _listed(path) and run_folder.ids(path)):
-            several = list(Index(path, rows.KIND).facts().values())
+            several = [(RunFolder(path / each), row) for each, row in index.Index(path, rows.KIND).facts().items()]
         else:
             (scratch / str(number)).mkdir()
-            several = [rows.row_of(find.find(runs, name, scratch / str(number)))]
-        unreadable += [each for each in several if isinstance(each, str)]
-        by_id |= {str(each.cells["run"]): each for each in several if not isinstance(each, str)}
-    return build([by_id[run_id] for run_id in sorted(by_id)], unreadable, differences)
+            run = find.find(runs, name, scratch / str(number))
+            several = [(run.folder, rows.row_of(run))]
+        for folder, row in several:
+            if isinstance(row, str):
+                unreadable.append(row)
+            else:
+                by_id[str(row.cells["run"])], folders[str(row.cells["run"])] = row, folder
+    ids = sorted(by_id)
+    newest = {run_id: (folders[run_id], str(by_id[run_id].cells["code"])) for run_id in reversed(ids)}
+    return build([by_id[run_id] for run_id in ids], unreadable, differences) | {"details": details.of(newest)}
 
 
 def _listed(folder: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """The report as one HTML file: data, charts and their library inside, nothing fetched."""
 
+import base64
+import gzip
 import json
 import re
 from datetime import UTC, datetime
@@ -11,16 +13,21 @@ from harness.runs import output
 
 WEB = Path(__file__).parent / "web"
 REGISTERED = re.compile(r"(\.register\(\[\w+\(\)),[^\]]*\]\)")
+PACKED = 1_000_000  # characters of data from which on the page is compressed: a tenth of it is left
 PLACE = re.compile(r"\{\{([A-Z]+)\}\}")
-SCRIPTS = (
+SCRIPTS = (  # in the order in which they load
     "filter.js",
     "view.js",
     "units.js",
     "charts.js",
     "table.js",
     "noise.js",
+    "diff.js",
+    "compared.js",
+    "own.js",
+    "save.js",
     "main.js",
-)  # in the order in which they load
+)
 
 
 def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> str:
@@ -28,13 +35,23 @@ def assemble(table: dict[str, Any], live: bool, now: datetime | None = None) -> 
     from plotly.offline import get_plotlyjs
 
     created = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    data = embedded(
+        {name: each for name, each in table.items() if name != "details"} | {"live": live, "created": created}
+    )
+    details = embedded(table["details"]) if "details" in table else ""
+    scripts = {"PLOTLY": starting(get_plotlyjs()), "SCRIPT": "\n".join(_text(name) for name in SCRIPTS)}
+    packed = len(data) + len(details) > PACKED
+    inside = _packed if packed else lambda text: text
     parts = {
         "CONNECT": "'self'" if live else "'none'",
         "STYLE": _text("style.css"),
-        "DATA": embedded({**table, "live": live, "created": created}),
-        "PLOTLY": starting(get_plotlyjs()).replace("</script", "<\\/script"),
-        "SCRIPT": "\n".join(_text(name) for name in SCRIPTS),
+        "KIND": "text/plain" if packed else "text/javascript",
+        "DATA": inside(data),
+        "DETAILS": inside(details),
+        "UNPACK": _text("unpack.js"),
+        "START": _text("start.js") if packed else "",
     }
+    parts |= {name: inside(text).replace("</script", "<\\/script") for name, text in scripts.items()}
     # In one pass: what is put in is not looked through again, whatever a run's texts say.
     return PLACE.sub(lambda match: parts[match[1]], _text("page.html"))
 
@@ -45,6 +62,11 @@ def starting(plotly: str) -> str:
     Its last lines run the modules of all fifty kinds, bars first; what is not registered is never run.
     """
     return REGISTERED.sub(r"\1])", plotly)
+
+
+def _packed(text: str) -> str:
+    """As the page's unpack.js reads it."""
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
 def embedded(value: Any) -> str:

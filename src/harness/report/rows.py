@@ -69,6 +69,8 @@ def row_of(run: StoredRun) -> Row:
         "sample": data.sample,
         "commit": git.commit[:12] if git else None,
         "dirty": git.dirty if git else None,
+        "code": plan.experiment.code[:12],
+        "lock": plan.experiment.lock[:12],
         "replay proven": promises.shown(record or plan, promises.REPLAY),
         "resume proven": promises.shown(record or plan, promises.RESUME),
         "replays": plan.provenance.replays,

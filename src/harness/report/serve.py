@@ -3,19 +3,22 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from harness.contract.errors import SettingError
-from harness.report import page, rows
+from harness.report import details, page, rows
 from harness.report.connections import Bounded
 from harness.report.rows import Row
 from harness.report.table import Differences, build
 from harness.runs.index import Index, uncollected
+from harness.runs.run_folder import RunFolder
 
 LOOPBACK = "127.0.0.1"
+ASKED = 20  # runs whose details are given at once
 
 
 class Source:
@@ -28,17 +31,27 @@ class Source:
 
     def table(self) -> dict[str, Any]:
         """As `table.build`."""
-        with self._lock, uncollected():
-            facts = self._index.facts().values()
+        facts = self._facts().values()
         return build(
             [each for each in facts if isinstance(each, Row)],
             [each for each in facts if isinstance(each, str)],
             self.differences,
         )
 
+    def details(self, ids: Collection[str]) -> dict[str, Any]:
+        """As `details.of`, of those of these runs that are there."""
+        rows = {name: row for name, row in self._facts().items() if isinstance(row, Row) and row.cells["run"] in ids}
+        return details.of(
+            {str(row.cells["run"]): (RunFolder(self.runs / name), str(row.cells["code"])) for name, row in rows.items()}
+        )
+
+    def _facts(self) -> dict[str, Row | str]:
+        with self._lock, uncollected():
+            return self._index.facts()
+
 
 class Handler(BaseHTTPRequestHandler):
-    """`/` is the page, `/runs.json` its data, with 304 where nothing has changed."""
+    """`/` is the page, `/runs.json` its data, `/details.json?run=ID` more of runs, with 304 where nothing has changed."""
 
     source: Source
     hosts: tuple[str, ...]
@@ -59,16 +72,22 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/":
             self._answer(200, "text/html; charset=utf-8", page.assemble(self.source.table(), live=True).encode())
         elif self.path == "/runs.json":
-            body = json.dumps(self.source.table(), allow_nan=False, separators=(",", ":")).encode()
-            tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-            if self.headers.get("If-None-Match") == tag:
-                self._answer(304, "application/json", b"", tag)
-            else:
-                self._answer(200, "application/json", body, tag)
+            self._say(self.source.table())
+        elif self.path.startswith("/details.json?"):
+            asked = parse_qs(self.path.partition("?")[2], max_num_fields=ASKED).get("run", [])
+            self._say(self.source.details(asked))
         elif self.path == "/favicon.ico":
             self._answer(204, "image/x-icon", b"")
         else:
-            self._answer(404, "text/plain", b"there are / and /runs.json\n")
+            self._answer(404, "text/plain", b"there are /, /runs.json and /details.json?run=ID\n")
+
+    def _say(self, value: Any) -> None:
+        body = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        if self.headers.get("If-None-Match") == tag:
+            self._answer(304, "application/json", b"", tag)
+        else:
+            self._answer(200, "application/json", body, tag)
 
     def _answer(self, status: int, kind: str, body: bytes, tag: str = "") -> None:
         self.send_response(status)

@@ -51,13 +51,13 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
         "unreadable": list(unreadable),
         "versions": _versions(every, differences),
     }
-    texts = list(dict.fromkeys(_texts(table)))
-    redacted = {text: clean for text, clean in zip(texts, redact_all(texts), strict=True) if text != clean}
-    return _replaced(table, redacted) if redacted else table
+    said = list(dict.fromkeys(texts(table)))
+    redacted = {text: clean for text, clean in zip(said, redact_all(said), strict=True) if text != clean}
+    return replaced(table, redacted) if redacted else table
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text of the table: what runs of anybody say, and what they call their settings and metrics."""
+def texts(value: Any) -> Iterator[str]:
+    """Every text of a table: what runs of anybody say, and what they call their settings and metrics."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
@@ -65,18 +65,19 @@ def _texts(value: Any) -> Iterator[str]:
             if isinstance(each, str):
                 yield each
             elif isinstance(each, list | dict):
-                yield from _texts(each)
+                yield from texts(each)
         if isinstance(value, dict):
-            yield from _texts(list(value.values()))
+            yield from texts(list(value.values()))
 
 
-def _replaced(value: Any, texts: Mapping[str, str]) -> Any:
+def replaced(value: Any, others: Mapping[str, str]) -> Any:
+    """The same with other texts in the place of some."""
     if isinstance(value, str):
-        return texts.get(value, value)
+        return others.get(value, value)
     if isinstance(value, list):
-        return [_replaced(each, texts) for each in value]
+        return [replaced(each, others) for each in value]
     if isinstance(value, dict):
-        return {texts.get(name, name): _replaced(each, texts) for name, each in value.items()}
+        return {others.get(name, name): replaced(each, others) for name, each in value.items()}
     return value
 
 

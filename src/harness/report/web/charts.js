@@ -5,6 +5,7 @@ const LIGHT = ["#0b62b5", "#c2410c", "#18794e", "#8e3bb0", "#a16207", "#0e7c86",
 const DARK = ["#6cb2ff", "#ff9a5c", "#5fd39a", "#d09bf0", "#e3c04d", "#55cdd6", "#ff8fbb", "#b4bdc8"];
 const SCALE = { light: ["#b9cfe4", "#86b1d8", "#4f8ec9", "#1f68ae", "#0b3f78"], dark: ["#2c4a68", "#3a6a98", "#4f8ec9", "#83b8ee", "#cfe4fb"] };
 const CURVES = 100, BARS = 24, AXES = 8; // most that are drawn
+const MANY = 300, TALL = 250; // units from which on what lies on one another is drawn once; places on an axis
 const LONG = 4; // times the median: a longer bar is cut, lest one run hides the others
 
 // Text of a run for Plotly, which reads a little HTML.
@@ -111,10 +112,11 @@ function drawBars({ data, view, goal, units, look, width }) {
     marker: { color: kept.map((unit) => unit.color ?? look.muted), pattern: { shape: kept.map((unit) => (data.value("sample", unit.rows[0]) ? "/" : "")), fillmode: "overlay", size: 7, solidity: 0.2, fgcolor: look.ground, fgopacity: 0.45 } }, width: 0.78,
     error_x: view.grouped ? { type: "data", array: kept.map((unit, i) => (lengths[i] === values[i] ? spread(data, unit, score) ?? 0 : 0)), color: look.ink, thickness: 1.2, width: 3 } : undefined,
     hovertext: kept.map((unit, i) => `${hover(data, unit)}<br>${plain(`${words(score)} ${formatted(metric, values[i])}`)}`), hovertemplate: "%{hovertext}<extra></extra>" }] : [];
-  const names = kept.map((unit) => label(data, view, unit));
+  const names = kept.map((unit) => label(data, view, unit)), base = baselineOf(data, view), against = base && mean(data, base, score);
+  const shapes = traces.length && Number.isFinite(against) ? [{ type: "line", x0: against, x1: against, y0: 0, y1: 1, yref: "paper", line: { color: look.ink, width: 1.5, dash: "dash" } }] : [];
   const order = known.length > kept.length ? `the first ${kept.length} of ${known.length} in the table's order` : "in the table's order";
-  note("n-bars", kept.length ? `on the test set${metric.unit && !metric.share ? ` (${metric.unit})` : ""}; ${metric.better} is better; ${order}${cut ? `; ${cut} cut (…)` : ""}${view.grouped ? "; whisker: ± 1 sd" : ""}${kept.some((unit) => data.value("sample", unit.rows[0])) ? "; hatched: sample data" : ""}` : "");
-  return put("bars", traces, layout(look, { yaxis: { tickvals: at, ticktext: names.map(plain), showgrid: false, tickfont: { size: 11 }, range: [-0.6, Math.max(kept.length, 5) - 0.4], fixedrange: true },
+  note("n-bars", kept.length ? `on the test set${metric.unit && !metric.share ? ` (${metric.unit})` : ""}; ${metric.better} is better; ${order}${cut ? `; ${cut} cut (…)` : ""}${view.grouped ? "; whisker: ± 1 sd" : ""}${kept.some((unit) => data.value("sample", unit.rows[0])) ? "; hatched: sample data" : ""}${shapes.length ? "; dashed: the baseline" : ""}` : "");
+  return put("bars", traces, layout(look, { shapes, yaxis: { tickvals: at, ticktext: names.map(plain), showgrid: false, tickfont: { size: 11 }, range: [-0.6, Math.max(kept.length, 5) - 0.4], fixedrange: true },
     xaxis: { range: metric.share ? [0, Math.min(1.02, Math.max(most, 0.01) * 1.05)] : [least * 1.05, most * 1.05 || (least ? 0 : 1)], fixedrange: true, ...(metric.share ? { tickformat: ".3~%" } : {}) }, margin: { l: Math.min(250, 14 + 6.3 * Math.max(...names.map((name) => name.length), 1)), r: 14, t: 4, b: 30 } }), width);
 }
 
@@ -128,8 +130,15 @@ function drawParallel({ data, view, goal, units: all, outside, look, width }) {
   const axes = axesOf(data, view), measured = (unit) => unit.rows.some((row) => measures(data, goal, row)), units = all.filter(measured);
   const line = (unit) => axes.map((axis) => axis.place(axis.words ? data.value(axis.name, unit.rows[0]) : mean(data, unit, axis.name)));
   const joined = (some) => {
-    const x = [], y = [];
-    for (const unit of some) { x.push(...axes.keys(), null); y.push(...line(unit), null); }
+    const x = [], y = [], places = new Set(), at = (place) => Math.round(place * TALL);
+    for (const unit of some) {
+      const found = line(unit);
+      if (all.length <= MANY) { x.push(...axes.keys(), null); y.push(...found, null); continue; }
+      for (let i = 1; i < found.length; i++) {
+        const [from, to] = [found[i - 1], found[i]], place = (i * (TALL + 1) + at(from)) * (TALL + 1) + at(to);
+        if (from !== null && to !== null && !places.has(place)) { places.add(place); x.push(i - 1, i, null); y.push(from, to, null); }
+      }
+    }
     return { x, y };
   };
   const traces = [], better = (unit) => { const value = mean(data, unit, goal.score); return value === null ? null : goal.gain(value); };
@@ -172,7 +181,7 @@ function ranges(data, view, box) {
 
 // Of units that would lie on one another, the first: a picture has no more places than that.
 function apart(units, at) {
-  if (units.length <= 300) return units;
+  if (units.length <= MANY) return units;
   const places = units.map(at), low = [0, 1].map((i) => places.reduce((least, place) => Math.min(least, place[i]), Infinity));
   const size = [0, 1].map((i) => (places.reduce((most, place) => Math.max(most, place[i]), -Infinity) - low[i]) / [90, 45][i] || 1), taken = new Set();
   return units.filter((_, i) => {

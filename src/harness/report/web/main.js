@@ -2,7 +2,7 @@
 // Puts it together: one state, one render, and what people do to it.
 
 const $ = (id) => document.getElementById(id);
-const raw = JSON.parse($("data").textContent);
+const raw = JSON.parse(window.unpackedData ?? $("data").textContent);
 let data = indexed(raw), view = readView(location.hash), passes = () => true, context = null, allRows = false, printing = false, complaint;
 const stale = new Set(), seen = new Set();
 const system = matchMedia("(prefers-color-scheme: dark)"), printed = matchMedia("print");
@@ -40,10 +40,13 @@ function render() {
   drawSeen();
   fillTable(context, allRows);
   fillNoise(context);
+  fillCompared(context);
+  fillOwn(context);
 }
 
 function drawSeen() {
   const first = !performance.getEntriesByName("first-chart").length;
+  if (view.run) { if (first) performance.mark("first-chart"); return; } // they are hidden
   for (const chart of CHARTS) {
     if (!stale.has(chart.id) || !(printing || seen.has(chart.id))) continue;
     stale.delete(chart.id);
@@ -69,7 +72,7 @@ function change(some, filtered = false) {
   performance.mark("rendered");
 }
 
-const runsOf = (key) => (view.grouped ? context.units.find((unit) => unit.key === key)?.rows.map((row) => data.value("run", row)) ?? [] : [key]);
+const runsOf = (key) => (view.grouped && rowOf(data, key) === undefined ? context.units.find((unit) => unit.key === key)?.rows.map((row) => data.value("run", row)) ?? [] : [key]);
 
 function toggle(list, key) {
   const runs = runsOf(key), has = runs.some((run) => view[list].includes(run));
@@ -146,6 +149,10 @@ $("reset").addEventListener("click", () => { view = readView(""); showView(); ch
 $("theme").addEventListener("click", () => { theme = dark() ? "light" : "dark"; render(); });
 $("more").addEventListener("click", () => { allRows = true; fillTable(context, true); document.querySelector("#table .scroll").focus(); });
 $("skip").addEventListener("click", (event) => { event.preventDefault(); $("table").focus(); $("table").scrollIntoView(); });
+$("differ").addEventListener("click", () => { $("compared").scrollIntoView(); $("compared").focus({ preventScroll: true }); });
+$("csv").addEventListener("click", () => download("runs.csv", "text/csv", tableText(context)));
+$("copy").addEventListener("click", (event) => copyAddress(event.target));
+document.addEventListener("change", ({ target }) => { if (target.dataset.do === "tick") { toggle("ticked", target.dataset.key); refocus("tick", target.dataset.key, 0); } });
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("range").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -162,6 +169,7 @@ document.addEventListener("click", (event) => {
     document.querySelector(`[data-sort="${CSS.escape(name)}"]`).focus({ preventScroll: true });
     return;
   }
+  if (button?.dataset.save) saveChart(button.dataset.save, context.look);
   const { do: what, key } = button?.dataset ?? {};
   if (!what) return;
   const index = [...document.querySelectorAll(`[data-do="${what}"]`)].indexOf(button);
@@ -169,6 +177,9 @@ document.addEventListener("click", (event) => {
   if (what === "hide") toggle("hidden", key);
   if (what === "show") change({ hidden: view.hidden.filter((run) => run !== key) });
   if (what === "show-all") change({ hidden: [] });
+  if (what === "base") change({ baseline: view.baseline === key || baselineOf(data, view)?.rows.some((row) => data.value("run", row) === key) ? "" : key });
+  if (what === "untick-all") change({ ticked: [] });
+  if (what === "close") { change({ run: "" }); document.querySelector("#table .scroll").focus({ preventScroll: true }); return; }
   if (what === "unpin-all") change({ pinned: [] });
   if (what === "unbrush") { const { [key]: gone, ...brush } = view.brush; change({ brush }); }
   refocus(what, key, index);

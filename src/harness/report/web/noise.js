@@ -41,15 +41,19 @@ function seedValues(data, group, metric) {
 }
 
 // [from, to] of what is judged: the first pinned experiment against the other pinned ones, or the first of the table against those after it.
-function pairsOf(data, goal, units) {
+function pairsOf(data, view, goal, units) {
   const distinct = (some) => { const found = new Map(); for (const unit of some) { const key = data.value("group", unit.rows[0]); if (!found.has(key)) found.set(key, unit); } return [...found.values()]; };
-  const pinned = distinct(units.filter((unit) => unit.pinned));
+  const pinned = distinct(units.filter((unit) => unit.pinned)), base = baselineOf(data, view);
+  if (base) {
+    const same = (unit) => data.value("group", unit.rows[0]) === data.value("group", base.rows[0]), others = pinned.filter((unit) => !same(unit));
+    return { chosen: "base", pairs: (others.length ? others : distinct(units.filter((unit) => !same(unit) && data.value(goal.score, unit.rows[0]) !== null))).slice(0, PAIRS).map((other) => [base, other]) };
+  }
   const [first, ...others] = pinned.length > 1 ? pinned : distinct(units.filter((unit) => unit.rows.some((row) => data.value(goal.score, row) !== null)));
   return { chosen: pinned.length > 1, pairs: others.slice(0, PAIRS).map((other) => [other, first]) };
 }
 
 function fillNoise({ data, view, goal, units }) {
-  const table = document.querySelector("#noise table"), head = make("tr"), body = [], { chosen, pairs } = pairsOf(data, goal, units);
+  const table = document.querySelector("#noise table"), head = make("tr"), body = [], { chosen, pairs } = pairsOf(data, view, goal, units);
   for (const word of ["from", "to", "metric", "change", "noise", "", "spread over seeds", "seeds that would tell"]) head.append(make("th", word, { scope: "col" }));
   for (const [old, recent] of pairs) for (const [cells, kind] of noiseRows(data, old, recent)) {
     const row = make("tr");
@@ -59,7 +63,7 @@ function fillNoise({ data, view, goal, units }) {
   }
   table.tHead.replaceChildren(...(body.length ? [head] : []));
   table.tBodies[0].replaceChildren(...body);
-  const which = chosen ? "The pinned experiments" : "The first experiment of the table; pin two or more to choose";
+  const which = chosen === "base" ? "The baseline against others, the pinned ones where there are some" : chosen ? "The pinned experiments" : "The first experiment of the table; pin two or more to choose";
   note("n-noise", body.length ? `${which}. Noise is what a change of the test value must exceed at so many seeds; so many of each tell it in 8 of 10 attempts.` : "There are no two experiments to compare.");
 }
 
@@ -72,9 +76,9 @@ function noiseRows(data, old, recent) {
     const values = groups.map((group) => seedValues(data, group, metric));
     if (!values.every((each) => each.length)) continue;
     const { change, spread, limit, larger, seeds, measured } = judgeNoise(...values, data.spreads[data.value("program", before)]?.[metric.name]);
-    const by = `${change > 0 ? "+" : ""}${formatted(metric, change)}${metric.better === "lower" ? " (lower is better)" : ""}`, counts = `${values[0].length} and ${values[1].length} seeds`;
-    if (limit === null) rows.push([[words(metric.name), by, "–", "not known", `not known of ${counts}`, "two of one of them begin to tell"], "warn"]);
-    else rows.push([[words(metric.name), by, `± ${formatted(metric, limit)}`, larger ? "larger than the noise" : "inside the noise", `${formatted(metric, spread)}, ${measured ? "over" : "as its program declares;"} ${counts}`, seeds ?? "no number"], larger ? "good" : "warn"]);
+    const counts = `${values[0].length} and ${values[1].length} seeds`;
+    if (limit === null) rows.push([[words(metric.name), by(metric, change), "–", "not known", `not known of ${counts}`, "two of one of them begin to tell"], "warn"]);
+    else rows.push([[words(metric.name), by(metric, change), `± ${formatted(metric, limit)}`, larger ? "larger than the noise" : "inside the noise", `${formatted(metric, spread)}, ${measured ? "over" : "as its program declares;"} ${counts}`, seeds ?? "no number"], larger ? "good" : "warn"]);
   }
   return rows.length ? rows : [[["", "", "", "they have no metric in common", "", ""], "warn"]];
 }

@@ -18,17 +18,37 @@ function tableColumns(data, view) {
   return [...results, ...(data.mixed ? ["program"] : []), ...settingsFor(data, view, goal), ...LAST.filter(known)];
 }
 
-function cell(data, unit, name) {
+// The unit against which differences are shown, filtered out or not.
+function baselineOf(data, view) {
+  const row = view.baseline ? rowOf(data, view.baseline) : undefined;
+  if (row === undefined) return null;
+  const group = data.value("group", row), rows = view.grouped ? Array.from({ length: data.count }, (_, each) => each).filter((each) => data.value("group", each) === group) : [row];
+  return { key: view.grouped ? group : view.baseline, rows, pinned: false, best: false, color: null, label: "" };
+}
+
+// A change of a metric, signed.
+const by = (metric, change) => `${change > 0 ? "+" : ""}${formatted(metric, change)}${metric.better === "lower" ? " (lower is better)" : ""}`;
+
+// How a number stands against the baseline's: what the table shows of it, and whether that is good.
+function against(data, base, unit, name) {
+  const metric = metricOf(data, name), own = mean(data, unit, name), other = base && unit.key !== base.key && metric ? mean(data, base, name) : null;
+  if (own === null || other === null) return null;
+  const change = own - other, sign = change > 0 ? "+" : "", better = metric.better === "lower" ? change < 0 : change > 0;
+  return [`${sign}${metric.share ? (100 * change).toFixed(2) : shown(Number(change.toPrecision(4)))}`, change ? (better ? "good" : "bad") : ""];
+}
+
+function cell(data, unit, name, base) {
+  const compared = (whole) => { const told = against(data, base, unit, name); if (told) whole.append(" ", make("span", told[0], { class: `change ${told[1]}` })); return whole; };
   const column = data.columns.get(name), metric = metricOf(data, name), node = make("td", undefined, { class: column.kind === "number" ? "number" : undefined });
   if (unit.rows.length > 1 && column.kind === "number") {
     const sd = spread(data, unit, name);
     node.textContent = formatted(metric, mean(data, unit, name), false);
     if (sd) node.append(make("span", ` ± ${Number((metric?.share ? 100 * sd : sd).toPrecision(2))}`, { class: "sd" }));
-    return node;
+    return compared(node);
   }
   const values = [...new Set(unit.rows.map((row) => data.value(name, row)))];
   node.textContent = values.length > 1 ? (OWN.has(name) ? "" : `${values.length} values`) : formatted(metric, values[0], false);
-  return node;
+  return compared(node);
 }
 
 function tool(word, what, key, label, pressed) {
@@ -36,7 +56,7 @@ function tool(word, what, key, label, pressed) {
 }
 
 function fillTable({ data, view, units }, all) {
-  const names = tableColumns(data, view), order = orderOf(data, view), table = document.querySelector("#table table");
+  const names = tableColumns(data, view), order = orderOf(data, view), table = document.querySelector("#table table"), base = baselineOf(data, view);
   const head = make("tr");
   head.append(make("td", "", { "aria-hidden": "true" }));
   for (const name of ["run", ...names].filter((each) => data.columns.has(each))) {
@@ -52,12 +72,15 @@ function fillTable({ data, view, units }, all) {
     const row = make("tr", undefined, { class: unit.pinned ? "pinned" : undefined, "data-key": unit.key });
     const name = view.grouped ? `${label(data, view, unit)} (${unit.rows.length} ${unit.rows.length === 1 ? "run" : "runs"})` : unit.key;
     const tools = make("td"), head = make("th", undefined, { scope: "row" }), swatch = make("span", "", { class: "swatch" });
-    tools.append(tool("Pin", "pin", unit.key, name, unit.pinned), tool("Hide", "hide", unit.key, name));
+    const first = data.value("run", unit.rows[0]), ticked = make("input", undefined, { type: "checkbox", "data-do": "tick", "data-key": first, "aria-label": `Tick ${name}`, title: "tick two or more to see what differs" });
+    ticked.checked = view.ticked.includes(first);
+    tools.append(ticked, tool("Pin", "pin", unit.key, name, unit.pinned), tool("Hide", "hide", unit.key, name), tool("Base", "base", first, name, base?.key === unit.key));
     if (unit.color) swatch.style.background = unit.color;
-    head.append(swatch, `${name} `);
+    head.append(swatch, unit.rows.length > 1 || view.grouped ? name : make("a", name, { href: `#${writeView({ ...view, run: unit.key })}` }), " ");
+    if (base?.key === unit.key) head.append(make("span", "baseline", { class: "mark" }));
     for (const [word, kind] of marks(data, unit)) head.append(make("span", word, { class: `mark ${kind}`, title: kind === "bad" ? data.value("reason", unit.rows[0]) ?? undefined : undefined }));
     row.append(tools, head);
-    for (const name of names) row.append(cell(data, unit, name));
+    for (const name of names) row.append(cell(data, unit, name, base));
     body.append(row);
   }
   table.tBodies[0].replaceChildren(body);
@@ -77,6 +100,8 @@ function fillChips({ data, view }) {
   }
   for (const run of view.hidden.slice(0, 5)) chip(`hidden ${run}`, "show", run, `Show ${run} again`);
   if (view.hidden.length > 1) chip(`all ${view.hidden.length} hidden`, "show-all", "", `Show all ${view.hidden.length} hidden runs again`);
+  if (rowOf(data, view.baseline) !== undefined) chip(`against ${view.baseline}`, "base", view.baseline, `No longer show differences against ${view.baseline}`);
+  if (view.ticked.length) chip(`${view.ticked.length} ticked`, "untick-all", "", `Untick all ${view.ticked.length} runs`);
   if (view.pinned.length) chip(`${view.pinned.length} pinned`, "unpin-all", "", `Unpin all ${view.pinned.length} runs`);
   chips.replaceChildren(...items);
 }
