@@ -52,7 +52,7 @@ def evidence(runs: Path) -> list[RunFolder]:
         (run.code / "programs").mkdir(parents=True)
         (run.code / "programs" / "step.py").write_text(AFTER if number == 1 else BEFORE)
         (run.code / "programs" / "same.py").write_text("equal = True\n")
-        (run.code / bundle.LOCK).write_text("numpy==2.0\n")
+        (run.code / bundle.LOCK).write_text(f"numpy==2.{number}\n" if number < 2 else "numpy==2.0\n")
         run.log.write_text(f"epoch=1 of run {number}\n")
         change(run, "experiment.code", ("d" if number == 1 else "c") * 64)
         change(run, "provenance.git.remote", "git@example.org:team/project.git")
@@ -129,14 +129,18 @@ def test_two_ticked_runs_show_what_differs_code_included(opened: Any, told: tupl
     assert fields["train_loss"] == ["0.5 nats", "0.4 nats", "-0.1 nats (lower is better)"]
     assert fields["cpu"][:2] == ["model 0", "model 1"]
     assert not {"momentum", "threads", "dataset", "lock"} & fields.keys()
-    shown.locator("#codes pre").wait_for()
-    assert shown.locator("#codes summary").all_inner_texts() == ["programs/step.py +1 -2"]
-    text = shown.inner_text("#codes pre")
+    shown.locator("#codes pre >> nth=0").wait_for()
+    assert shown.locator("#codes summary").all_inner_texts() == [
+        "programs/step.py +1 -2",
+        "requirements-train.lock +1 -1",
+    ]
+    text = shown.inner_text("#codes pre >> nth=0")
+    assert "-numpy==2.0\n+numpy==2.1" in shown.inner_text("#codes pre >> nth=1")
     assert "-line 7\n+line seven\n" in text and "-line 20\n" in text and " line 4\n" in text and "line 12" not in text
     shown.click("#differ")
     assert shown.evaluate("document.activeElement.id") == "compared"
     shown.reload()
-    shown.locator("#codes pre").wait_for()
+    shown.locator("#codes pre >> nth=0").wait_for()
     tick(shown, ids[2])
     shown.get_by_text(f"Code, {ids[1]} → {ids[2]}").wait_for()
     shown.get_by_role("button", name="Untick all 3 runs").click()
@@ -221,6 +225,7 @@ def test_differences_are_shown_against_a_pinned_baseline(opened: Any, tmp_path: 
     assert [row.split("\t")[0] for row in shown.inner_text("#noise tbody").splitlines()] == ["momentum 0.8"] * 4
     shown.fill("#filter", "momentum > 0.8")  # the baseline itself is filtered out
     assert changes()[ids[1]] == ["-0.2"] and "baseline=" in shown.url
+    assert [row.split("\t")[0] for row in shown.inner_text("#noise tbody").splitlines()] == ["momentum 0.8"] * 4
     shown.check("#grouped")
     assert shown.locator("#table .change").all_inner_texts() == ["-0.2", "+0.1"]
     shown.uncheck("#grouped")
@@ -296,7 +301,7 @@ def test_axe_finds_nothing_serious(opened: Any, told: tuple[Path, list[str]], vi
     path, ids = told
     which = f"ticked={ids[0]},{ids[1]}&baseline={ids[0]}" if view == "ticked" else f"run={ids[2]}"
     shown = opened(f"{path.as_uri()}#{which}", color_scheme=scheme)
-    shown.locator("#codes pre" if view == "ticked" else "#own pre >> nth=0").wait_for()
+    shown.locator("#codes pre >> nth=0" if view == "ticked" else "#own pre >> nth=0").wait_for()
     violations = Axe().run(shown).response["violations"]
     assert [each["id"] for each in violations if each["impact"] in ("serious", "critical")] == []
 
@@ -308,7 +313,7 @@ def test_nothing_is_wider_than_400_pixels(opened: Any, told: tuple[Path, list[st
     which = {"": "", "ticked": f"ticked={ids[0]},{ids[1]}", "run": f"run={ids[2]}"}[view]
     shown = opened(f"{path.as_uri()}#{which}", width=400)
     if view:
-        shown.locator("#codes pre" if view == "ticked" else "#own pre >> nth=0").wait_for()
+        shown.locator("#codes pre >> nth=0" if view == "ticked" else "#own pre >> nth=0").wait_for()
     assert shown.evaluate("document.documentElement.scrollWidth") <= 400
 
 
@@ -357,7 +362,7 @@ def test_a_large_report_is_compressed_and_shows_the_same(opened: Any, tmp_path: 
     assert packed.stat().st_size < len(plain) / 2
     shown = opened(f"{packed.as_uri()}#ticked={ids[0]},{ids[1]}")
     assert shown.inner_text("#count") == "3 of 3 runs"
-    shown.locator("#codes pre").wait_for()
+    shown.locator("#codes pre >> nth=0").wait_for()
     shown.fill("#filter", "seed == 1")
     assert shown.inner_text("#count") == "1 of 3 runs"
 
@@ -370,7 +375,7 @@ def test_a_served_report_asks_for_the_details(opened: Any, tmp_path: Path) -> No
     thread.start()
     try:
         shown = opened(f"http://127.0.0.1:{bound.server_port}/#ticked={ids[0]},{ids[1]}")
-        shown.locator("#codes pre").wait_for()
+        shown.locator("#codes pre >> nth=0").wait_for()
         shown.get_by_role("link", name=ids[2]).click()
         shown.get_by_text("epoch=1 of run 2").wait_for()
         shown.close()
@@ -423,16 +428,16 @@ def common(old: list[str], new: list[str]) -> int:
 def test_no_secret_is_in_the_details(tmp_path: Path) -> None:
     runs = evidence(tmp_path / "runs")
     line, secret = planted("GitLab")
-    runs[0].log.write_text(f"{line}\n")
+    runs[0].log.write_text(f"{line}\npassword: Vq8sKd02LmXz9PqR\n")
     (runs[1].code / "programs" / "step.py").write_text(f"# {line}\n")
     (runs[0].path / "learning_curve.svg").write_text(SVG.replace("<rect", f"<title>{line}</title><rect"))
     change(runs[2], "placement.reason", line)
     (tmp_path / "scratch").mkdir()
     found = gather.table(tmp_path / "runs", [], tmp_path / "scratch")["details"]
-    assert secret not in json.dumps(found) and "[secret]" in json.dumps(found)
+    assert secret not in json.dumps(found) and "Vq8sKd02" not in json.dumps(found)
     (plot,) = found["runs"][runs[0].path.name]["plots"].values()
     assert secret not in base64.b64decode(plot.partition(",")[2]).decode()
-    assert len(found["codes"]) == 2 and len(found["texts"]) == 3
+    assert len(found["codes"]) == 2 and len(found["texts"]) == 5
 
 
 def test_details_stop_where_a_page_is_full_and_links_are_not_followed(tmp_path: Path, monkeypatch: Any) -> None:

@@ -112,10 +112,14 @@ def _flat(environment: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
 def _pins(run: StoredRun) -> dict[str, str]:
     """The libraries of the run's lock."""
     try:
-        text = reading.content(run.folder.code / bundle.LOCK, reading.LARGEST_CODE).decode()
+        return pins(reading.content(run.folder.code / bundle.LOCK, reading.LARGEST_CODE))
     except (OSError, ValueError):
         return {}
-    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
+
+
+def pins(lock: bytes) -> dict[str, str]:
+    """The versions of a lock's libraries, by name."""
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", lock.decode(errors="replace")))
 
 
 def _outcome(run: StoredRun) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.contract import bundle
 from harness.contract.serial import LARGEST, parse
+from harness.evidence import comparison
 from harness.provenance.credentials import redact, redact_all
 from harness.report.table import replaced, texts
 from harness.runs import reading
@@ -23,10 +24,11 @@ PLOTS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 def of(runs: Mapping[str, tuple[RunFolder, str]]) -> dict[str, Any]:
-    """Details of runs, given by id with their folders and the hashes of their code, the most wanted first.
+    """Details of runs, given by id with their folders and the hashes of code and lock, the most wanted first.
 
-    `runs` has by id what its files say, `codes` by hash the files of the code by path, as places in `texts`. Code is
-    there where the runs differ in it. What does not fit, or cannot be read, is left out.
+    `runs` has by id what its files say, `codes` by those hashes the files of the code by path, as places in `texts`; of
+    the lock the versions alone. Code is there where the runs differ in it. What does not fit, or cannot be read, is
+    left out.
     """
     found: dict[str, Any] = {}
     said: dict[str, None] = {}
@@ -39,9 +41,10 @@ def of(runs: Mapping[str, tuple[RunFolder, str]]) -> dict[str, Any]:
                 break
             said |= dict.fromkeys(texts(details))
             found[run_id] = details
-    clean = dict(zip(said, redact_all(list(said)), strict=True))
     codes, files = _codes(runs.values())
-    return {"runs": replaced(found, clean), "codes": codes, "texts": files}
+    said |= dict.fromkeys(texts(codes))
+    clean = dict(zip(said, redact_all(list(said)), strict=True))
+    return {"runs": replaced(found, clean), "codes": replaced(codes, clean), "texts": files}
 
 
 def _details(folder: RunFolder) -> tuple[dict[str, Any], int]:
@@ -101,13 +104,12 @@ def _codes(runs: Iterable[tuple[RunFolder, str]]) -> tuple[dict[str, dict[str, i
     room = CODE
     for code, folder in folders.items() if len(folders) > 1 else ():
         with contextlib.suppress(OSError, ValueError):
-            files = {
-                name: content.decode(errors="replace")
-                for name, content in reading.code(folder.code).items()
-                if name != bundle.LOCK
-            }
+            contents = reading.code(folder.code)
+            libraries = comparison.pins(contents.pop(bundle.LOCK))
+            files = {name: content.decode(errors="replace") for name, content in contents.items()}
+            files[bundle.LOCK] = "".join(f"{name}=={version}\n" for name, version in sorted(libraries.items()))
             room -= sum(len(text) for text in set(files.values()) - places.keys())
-            if not files or room < 0:
+            if room < 0:
                 continue
             codes[code] = {name: places.setdefault(text, len(places)) for name, text in files.items()}
     return codes, [redact(text, log=True) for text in places]

@@ -42,7 +42,7 @@ def table(runs: Path, names: list[str], scratch: Path, differences: Differences 
             else:
                 by_id[str(row.cells["run"])], folders[str(row.cells["run"])] = row, folder
     ids = sorted(by_id)
-    newest = {run_id: (folders[run_id], str(by_id[run_id].cells["code"])) for run_id in reversed(ids)}
+    newest = {run_id: (folders[run_id], by_id[run_id].code) for run_id in reversed(ids)}
     return build([by_id[run_id] for run_id in ids], unreadable, differences) | {"details": details.of(newest)}
 
 

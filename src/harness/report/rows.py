@@ -40,6 +40,11 @@ class Row:
     dataset: dict[str, Any]
     verdict: tuple[str, str] | None
 
+    @property
+    def code(self) -> str:
+        """What equal code with equal libraries has in common."""
+        return f"{self.cells['code']} {self.cells['lock']}"
+
 
 def row_of(run: StoredRun) -> Row:
     """One run as a row; a file of its folder that cannot be read counts as absent."""

@@ -42,7 +42,7 @@ class Source:
         """As `details.of`, of those of these runs that are there."""
         rows = {name: row for name, row in self._facts().items() if isinstance(row, Row) and row.cells["run"] in ids}
         return details.of(
-            {str(row.cells["run"]): (RunFolder(self.runs / name), str(row.cells["code"])) for name, row in rows.items()}
+            {str(row.cells["run"]): (RunFolder(self.runs / name), row.code) for name, row in rows.items()}
         )
 
     def _facts(self) -> dict[str, Row | str]:
@@ -51,7 +51,7 @@ class Source:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/` is the page, `/runs.json` its data, `/details.json?run=ID` more of runs, with 304 where nothing has changed."""
+    """`/` is the page, `/runs.json` its data, `/details.json?run=ID` more of a run; 304 where nothing has changed."""
 
     source: Source
     hosts: tuple[str, ...]

@@ -82,10 +82,10 @@ function field(data, name, rows) {
 
 // The files of two runs' code that differ, each with its lines.
 function codeBetween(data, details, old, recent) {
-  const [before, after] = [old, recent].map((id) => data.value("code", rowOf(data, id))), title = make("h3", `Code, ${old} → ${recent}`);
-  if (before === after) return [title, make("p", `The same code: sha256 ${before}…`)];
+  const [before, after] = [old, recent].map((id) => `${data.value("code", rowOf(data, id))} ${data.value("lock", rowOf(data, id))}`), title = make("h3", `Code, ${old} → ${recent}`);
+  if (before === after) return [title, make("p", `The same code and libraries: sha256 ${before}`)];
   const codes = [details.codes[before], details.codes[after]];
-  if (!codes.every(Boolean)) return [title, make("p", `sha256 ${before}… → ${after}…; not both of them are in this file. Type: python src/compare.py ${old} ${recent}`)];
+  if (!codes.every(Boolean)) return [title, make("p", `sha256 ${before} → ${after}; not both of them are in this file. Type: python src/compare.py ${old} ${recent}`)];
   const found = [], names = [...new Set(codes.flatMap((code) => Object.keys(code)))].sort();
   for (const name of names) {
     const [from, to] = codes.map((code) => code[name]);
@@ -96,5 +96,5 @@ function codeBetween(data, details, old, recent) {
     file.append(make("summary", `${name} +${count("+")} -${count("-")}${from === undefined ? ", new" : to === undefined ? ", gone" : ""}`), text);
     found.push(file);
   }
-  return [title, ...(found.length ? found : [make("p", "Not one of its own files differs; the lock may.")])];
+  return [title, ...(found.length ? found : [make("p", "No file of the two differs in what is shown of it.")])];
 }
