@@ -428,13 +428,14 @@ def common(old: list[str], new: list[str]) -> int:
 def test_no_secret_is_in_the_details(tmp_path: Path) -> None:
     runs = evidence(tmp_path / "runs")
     line, secret = planted("GitLab")
-    runs[0].log.write_text(f"{line}\npassword: Vq8sKd02LmXz9PqR\n")
+    runs[0].log.write_text(f'{line}\npassword = "Vq8sKd02LmXz9PqR"\n')
     (runs[1].code / "programs" / "step.py").write_text(f"# {line}\n")
     (runs[0].path / "learning_curve.svg").write_text(SVG.replace("<rect", f"<title>{line}</title><rect"))
     change(runs[2], "placement.reason", line)
     (tmp_path / "scratch").mkdir()
     found = gather.table(tmp_path / "runs", [], tmp_path / "scratch")["details"]
-    assert secret not in json.dumps(found) and "Vq8sKd02" not in json.dumps(found)
+    assert secret not in json.dumps(found)
+    assert "Vq8sKd02" not in json.dumps(found)
     (plot,) = found["runs"][runs[0].path.name]["plots"].values()
     assert secret not in base64.b64decode(plot.partition(",")[2]).decode()
     assert len(found["codes"]) == 2 and len(found["texts"]) == 5
