@@ -113,16 +113,20 @@ def row_of_folder(path: Path) -> Row | str:
 
 def _packed(row: Row) -> list[Any]:
     metrics = [[each.name, each.better, each.unit, each.share, each.spread] for each in row.metrics]
-    return [row.program, metrics, row.cells, row.config, row.curves, row.dataset, row.verdict]
+    names = "\0".join(row.cells)
+    return [row.program, metrics, names, list(row.cells.values()), row.config, row.curves, row.dataset, row.verdict]
 
 
 def _unpacked(value: list[Any]) -> Row:
-    program, metrics, cells, config, curves, dataset, verdict = value
+    program, metrics, names, values, config, curves, dataset, verdict = value
     described = tuple(_metric(*each) for each in metrics)
+    cells = dict(zip(_split(names), values, strict=True))
     return Row(program, described, cells, tuple(config), curves, dataset, verdict and tuple(verdict))
 
 
+# The same for most runs: one object in the place of thousands.
 _metric = functools.cache(Metric)
+_split = functools.cache(lambda names: names.split("\0"))
 
 
 def group(experiment: Experiment) -> str:

@@ -51,9 +51,19 @@ def build(rows: Iterable[Row], unreadable: Sequence[str], differences: Differenc
         "unreadable": list(unreadable),
         "versions": _versions(every, differences),
     }
-    said = list(dict.fromkeys(texts(table)))
+    said = list(dict.fromkeys(_said(table)))
     redacted = {text: clean for text, clean in zip(said, redact_all(said), strict=True) if text != clean}
     return replaced(table, redacted) if redacted else table
+
+
+def _said(table: Mapping[str, Any]) -> Iterator[str]:
+    """Every text of a table; of its columns and curves, which are long, only what can be one is looked through."""
+    for column in table["columns"]:
+        yield column["name"]
+        if column["kind"] == "text":
+            yield from {value for value in column["values"] if value is not None}
+    yield from {name for curves in table["curves"] for name in curves or ()}
+    yield from texts({name: value for name, value in table.items() if name not in ("columns", "curves")})
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -89,22 +99,32 @@ def _distinct(rows: Sequence[Row]) -> tuple[dict[str, Metric], dict[str, dict[st
     counts = Counter(row.program for row in rows)
     metrics: dict[str, Metric] = {}
     spreads: dict[str, dict[str, float | None]] = {}
+    names: dict[tuple[str, tuple[Metric, ...]], list[str]] = {}  # of what a program's runs describe
     distinct: dict[int, Row] = {}
     for at, row in sorted(enumerate(rows), key=lambda each: -counts[each[1].program]):
+        if (row.program, row.metrics) not in names:
+            names[row.program, row.metrics] = [_named(metrics, metric, row.program) for metric in row.metrics]
         renamed: dict[str, str] = {}
-        for metric in row.metrics:
-            name, meaning = metric.name, replace(metric, spread=None)
-            while metrics.setdefault(name, meaning) != meaning:
-                name += f".{row.program}"
+        for metric, name in zip(row.metrics, names[row.program, row.metrics], strict=True):
             spreads.setdefault(row.program, {})[name] = metric.spread
             if name != metric.name:
                 renamed |= {f"{split}_{metric.name}": f"{split}_{name}" for split in SPLITS}
-        distinct[at] = replace(row, cells=_renamed(row.cells, renamed), curves=_renamed(row.curves, renamed))
+        if renamed:
+            row = replace(row, cells=_renamed(row.cells, renamed), curves=_renamed(row.curves, renamed))
+        distinct[at] = row
     return metrics, spreads, [distinct[at] for at in range(len(rows))]
 
 
+def _named(metrics: dict[str, Metric], metric: Metric, program: str) -> str:
+    """The name of a metric among all; it is added where it is new."""
+    name, meaning = metric.name, replace(metric, spread=None)
+    while metrics.setdefault(name, meaning) != meaning:
+        name += f".{program}"
+    return name
+
+
 def _renamed(values: dict[str, T], names: dict[str, str]) -> dict[str, T]:
-    return {names.get(name, name): value for name, value in values.items()} if names else values
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 def _column(values: list[Value]) -> dict[str, Any]:
