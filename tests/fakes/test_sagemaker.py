@@ -645,3 +645,22 @@ def test_a_checkpoint_that_vanishes_while_it_is_uploaded_fails_the_job(aws):
     aws.send(f"cd /opt/ml/checkpoints; touch a; until {marked}; do sleep 0.1; done; rm a; sleep 5", **aws.checkpoints())
     told = aws.wait("job", "Failed")
     assert told["FailureReason"].startswith("InternalServerError: We encountered a limitation while uploading")
+
+
+def test_what_is_streamed_is_read_where_it_lies_by_all_hosts_and_what_is_copied_by_each(aws):
+    where = f"s3://{aws.bucket()}/streamed/"
+    aws.service("s3").put_object(Bucket=aws.bucket(), Key="streamed/a", Body=b"x")
+    source = {"S3DataType": "S3Prefix", "S3Uri": where, "S3DataDistributionType": "FullyReplicated"}
+    channels = [
+        {"ChannelName": "dataset", "DataSource": {"S3DataSource": source}, "InputMode": "FastFile"},
+        {"ChannelName": "copied", "DataSource": {"S3DataSource": source}, "InputMode": "File"},
+    ]
+    aws.send("cat /opt/ml/input/data/dataset/a", inputs=channels, ResourceConfig=compute(2), TrainingJobName="s")
+    aws.wait("s", "Completed")
+    bases = [host.base / "input" for host in aws.jobs["s"].hosts]
+    streamed, copied = ([(base / "data" / name / "a").resolve() for base in bases] for name in ("dataset", "copied"))
+    assert streamed[0] == streamed[1] and copied[0] != copied[1] and copied[0].read_bytes() == b"x"
+    assert not streamed[0].stat().st_mode & 0o222
+    told = json.loads((bases[1] / "config" / "inputdataconfig.json").read_text())
+    modes = {name: each["TrainingInputMode"] for name, each in told.items()}
+    assert modes == {"dataset": "FastFile", "copied": "File", "sm_drivers": "File"}

@@ -51,6 +51,19 @@ def test_a_request_is_json_and_the_same_for_the_same_plan():
     assert json.loads(json.dumps(cloud())) == cloud() == cloud()
 
 
+def test_data_that_is_streamed_names_no_mode_of_its_own_so_that_the_jobs_holds_and_all_else_is_copied():
+    whole, streamed = cloud(), cloud(input_mode="FastFile")
+    assert "training_input_mode" not in whole and streamed["training_input_mode"] == "FastFile"
+    sources = {each["channel_name"]: each["data_source"] for each in streamed["input_data_config"]}
+    as_copied = {each["channel_name"]: each["data_source"] for each in whole["input_data_config"]}
+    assert sources["dataset"] == {
+        "s3_data_type": "S3Prefix",
+        "s3_uri": as_copied["dataset"],
+        "s3_data_distribution_type": "FullyReplicated",
+    }
+    assert sources["plan"] == as_copied["plan"]
+
+
 def test_spot_waits_longer_than_it_runs_and_on_demand_does_not_wait():
     spot, demand = cloud(), cloud(spot=False)
     assert spot["stopping_condition"]["max_runtime_in_seconds"] == 7200

@@ -18,6 +18,7 @@ COMMAND = "exec python -m harness.worker /opt/ml"  # in the bundle; exec: the wo
 SPLITS = ("train", "validation", "test")
 MEASURED = "learning_rate"  # of most programs; a pattern that finds nothing costs nothing
 MOST_METRICS = 40  # SageMaker takes no more
+FILE = "File"  # the data is there, whole, before the training begins
 DATASETS = "datasets"  # where all versions of all data lie in S3
 SLACK = 3600  # seconds that a spot job may wait for instances beyond its running time
 
@@ -79,7 +80,8 @@ def cloud(
     # With the slash: SageMaker takes every key that begins so, and the marker beside a folder does too.
     code, dataset = uri(f"{code_name(files)}/"), uri(f"{data_name(planned.experiment.dataset)}/")
     run = uri(runs_name(planned.run_id))
-    channels = {"dataset": dataset, "plan": f"{run}/plan/"} | {name: uri(f"{at}/") for name, at in beside.items()}
+    channels: dict[str, Any] = {"dataset": dataset, "plan": f"{run}/plan/"}
+    channels |= {name: uri(f"{at}/") for name, at in beside.items()}
     compute = {
         "instance_type": place.instance_type,
         "instance_count": place.instance_count,
@@ -97,6 +99,13 @@ def cloud(
     if demanded.output_key:
         output["kms_key_id"] = demanded.output_key
     more: dict[str, Any] = {"networking": demanded.networking} if demanded.networking else {}
+    if asked.input_mode != FILE:  # the SDK gives a bare address FILE, and the job's mode to a source that names none
+        more |= {"training_input_mode": asked.input_mode}
+        channels["dataset"] = {
+            "s3_data_type": "S3Prefix",
+            "s3_uri": dataset,
+            "s3_data_distribution_type": "FullyReplicated",
+        }
     # With it, SageMaker's longest running time counts over all attempts: without, a reclaimed job might begin it anew.
     more |= {"retry_strategy": {"maximum_retry_attempts": demanded.retries}} if demanded.retries else {}
     return {
@@ -133,7 +142,7 @@ def folder_name(files: Mapping[str, bytes]) -> str:
     return f"code/{bundle.code_hash(files)}"
 
 
-def _common(planned: RunPlan, image: str, code: str, channels: dict[str, str]) -> dict[str, Any]:
+def _common(planned: RunPlan, image: str, code: str, channels: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "training_image": image,
         "source_code": {"source_dir": code, "command": COMMAND},

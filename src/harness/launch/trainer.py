@@ -21,10 +21,16 @@ def build(request: dict[str, Any], session: Any = None) -> tuple[Any, list[Any]]
         "tags": lambda values: [shapes.Tag(**value) for value in values],
     }
     request = dict(request)
-    channels = [configs.InputData(**channel) for channel in request.pop("input_data_config")]
+    channels = [_channel(configs, **channel) for channel in request.pop("input_data_config")]
     metrics = [shapes.MetricDefinition(**metric) for metric in request.pop("metric_definitions", [])]
     retry = request.pop("retry_strategy", None)
     arguments = {name: kinds[name](value) if name in kinds else value for name, value in request.items()}
     trainer = ModelTrainer(**arguments, **({"sagemaker_session": session} if session else {}))
     trainer = trainer.with_metric_definitions(metrics) if metrics else trainer
     return (trainer.with_retry_strategy(shapes.RetryStrategy(**retry)) if retry else trainer), channels
+
+
+def _channel(configs: Any, channel_name: str, data_source: Any) -> Any:
+    """A channel: an address or folder as it is, or the fields of a source whose input mode is the job's."""
+    source = configs.S3DataSource(**data_source) if isinstance(data_source, dict) else data_source
+    return configs.InputData(channel_name=channel_name, data_source=source)

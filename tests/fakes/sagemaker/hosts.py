@@ -48,6 +48,7 @@ class Host:
         self._kept: dict[str, Stamp] = {}  # checkpoints as S3 has them
         self._flushed = self._synced = 0.0
         self._last = 0  # event's time
+        self._streamed: dict[str, Path] = {}  # channels whose objects are read where they lie
 
     def lay_out(self, addresses: list[str], address: str) -> None:
         """Make /opt/ml: inputs, configuration, and the checkpoints that S3 has."""
@@ -57,9 +58,14 @@ class Host:
         request = self.job.request
         channels = request.get("InputDataConfig", ())
         for channel in channels:
-            folder = self.base / "input/data" / channel["ChannelName"]
-            self.aws.fetch(channel["DataSource"]["S3DataSource"]["S3Uri"], folder)
-            if channel["ChannelName"] == "sm_drivers":
+            name, uri = channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"]
+            folder = self.base / "input/data" / name
+            if input_mode(request, channel) == "FastFile":
+                self._streamed[name] = self.job.streamed(name, uri)
+                folder.mkdir() if self.aws.docker else folder.symlink_to(self._streamed[name])
+                continue
+            self.aws.fetch(uri, folder)
+            if name == "sm_drivers":
                 self._relocate(folder)
         resources = {
             "current_host": address,
@@ -75,11 +81,14 @@ class Host:
             ],
             "network_interface_name": "eth0",
         }
-        kind = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+        kind = {"S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
         files = {
             "resourceconfig": resources,
             "hyperparameters": request.get("HyperParameters", {}),
-            "inputdataconfig": {channel["ChannelName"]: kind for channel in channels},
+            "inputdataconfig": {
+                channel["ChannelName"]: {"TrainingInputMode": input_mode(request, channel), **kind}
+                for channel in channels
+            },
         }
         if "CheckpointConfig" in request:
             files["checkpointconfig"] = {"LocalPath": request["CheckpointConfig"].get("LocalPath", f"{ML}/checkpoints")}
@@ -142,6 +151,8 @@ class Host:
         assert self.job.network is not None
         options = ["--name", self._container, "--hostname", self.name, "--network", self.job.network]
         options += ["--network-alias", self.name, "--volume", f"{self.base}:{ML}", "--entrypoint", command[0]]
+        for name, path in self._streamed.items():
+            options += ["--volume", f"{path}:{ML}/input/data/{name}:ro"]
         options += [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
         return ["docker", "run", "--pull", "never", *options, self.aws.docker, *command[1:]]
 
@@ -261,6 +272,11 @@ class Host:
         text = path.read_text(errors="replace") if path.is_file() else ""
         before, after = "AlgorithmError: ", f", exit code: {code}"
         return before + text[: REASON - len(before) - len(after)] + after
+
+
+def input_mode(request: Document, channel: Document) -> str:
+    """A channel's own, or else the job's."""
+    return str(channel.get("InputMode") or request["AlgorithmSpecification"].get("TrainingInputMode", "File"))
 
 
 def _handles(pid: int, number: int) -> bool:

@@ -70,6 +70,16 @@ class Job:
         """What the first host has as /opt/ml."""
         return self.hosts[0].base
 
+    def streamed(self, channel: str, uri: str) -> Path:
+        """The objects of a channel that is not copied to the instances' disks: one place, where all hosts read."""
+        folder = self.aws.folder / self.name / "streamed" / channel
+        if not folder.exists():
+            self.aws.fetch(uri, folder)
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    path.chmod(0o444)
+        return Path(folder)
+
     @property
     def process(self) -> "subprocess.Popen[bytes] | None":
         """The first host's process 1; with Docker, the client that waits for its container."""
