@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -216,6 +217,29 @@ def test_retraining_on_better_data_opens_a_pull_request_whose_merge_puts_the_run
     assert "recorded" in typed(other, "evaluate", "promoted")
 
 
+@pytest.mark.cloud
+@pytest.mark.long
+@pytest.mark.slow
+def test_retraining_on_sagemaker_sends_a_job_waits_for_it_and_replays_it_there(begun: Path, aws: Any) -> None:
+    work = step("retrain", "retrain", "Train, replay, compare, commit")
+    on_main(begun)
+    before = in_force(begun)
+    blobs.write_points(begun, cats=799)
+    blobs.dvc(begun, "push", "--quiet")
+    git(begun, "commit", "--all", "--message", "Newer data")
+    git(begun, "push", "--quiet")
+    settings = (
+        "mode=cloud mode.instance_type=ml.m5.large mode.preflight=false mode.spot=false mode.threads=1 scale=quick"
+    )
+    done = run_step(begun, work, {"inputs.settings": settings}, **aws.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = (begun / "comparison/branch.txt").read_text().strip().removeprefix("retrain/")
+    assert len(aws.jobs) == 2 and in_force(begun) == run != before  # the training and its replay
+    entry = promotions.read(begun, "blobs").entries[-1]
+    assert (entry.run_id, entry.verdict) == (run, "identical")
+    assert "dollars" in (begun / "comparison/comment.md").read_text()
+
+
 class Notes(ThreadingHTTPServer):
     """As much of GitLab's API as the notes of one merge request need."""
 
@@ -281,14 +305,20 @@ def test_gitlabs_script_leaves_one_note_and_ends_as_the_comparison_does(begun: P
     assert {token for _, token in gitlab.seen} == {"planted-note-token"}
 
 
-def test_a_role_of_aws_is_taken_on_by_the_jobs_own_token(tmp_path: Path) -> None:
+def test_a_role_of_aws_is_taken_on_by_the_jobs_own_token_which_is_renewed(tmp_path: Path) -> None:
+    given, renewed = 0, threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            nonlocal given
             good = self.headers["Authorization"] == "bearer asked" and self.path.endswith("&audience=sts.amazonaws.com")
-            content = json.dumps({"value": "a.token.of-this-job" if good else None}).encode()
+            given += good
+            content = json.dumps({"value": f"token {given}" if good else None}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(content)
+            if given > 2:  # then the second one is in its place
+                renewed.set()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -300,13 +330,17 @@ def test_a_role_of_aws_is_taken_on_by_the_jobs_own_token(tmp_path: Path) -> None
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "asked",
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{server.server_port}/?x=y",
         "NO_PROXY": "127.0.0.1",
+        "RENEW_SECONDS": "0.1",
     }
     try:
         done = shell(ROOT, "bash", ".ci/aws-role", "arn:aws:iam::1:role/r", "eu-west-1", **variables)
+        assert done.returncode == 0, done.stderr
+        assert renewed.wait(60)
     finally:
+        os.kill(int((tmp_path / "aws-token.pid").read_text()), signal.SIGTERM)
         server.shutdown()
         server.server_close()
-    assert done.returncode == 0, done.stderr
     found = dict(line.split("=", 1) for line in done.stdout.splitlines())
     assert (found["AWS_ROLE_ARN"], found["AWS_DEFAULT_REGION"]) == ("arn:aws:iam::1:role/r", "eu-west-1")
-    assert Path(found["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text() == "a.token.of-this-job"
+    token = Path(found["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    assert int(token.read_text().removeprefix("token ")) >= 2 and token.stat().st_mode & 0o077 == 0
