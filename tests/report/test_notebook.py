@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.settings.project import ROOT
 from tests.support.projects import TINY, make_project, runs, type_in
 
 BEGIN = "import json, sys; sys.path.insert(0, 'src'); import harness; from harness.contract.errors import NotReady\n"
@@ -102,3 +104,9 @@ answer = [archived[0].id, archived[0].curve() == everything[archived[0].id].curv
 """
     name, same, (line,) = cell(project, code)
     assert name == runs(project)[1].name and same and damaged.name in line
+
+
+def test_what_the_document_shows_does_what_it_says(project: Path) -> None:
+    (code,) = re.findall(r"(?s)```python\n(import sys.*?)```", (ROOT / "docs" / "report.md").read_text())
+    answer = "answer = [best.status, verdict.verdict, len(curve['epoch'])]"
+    assert cell(project, f"{code}\n{answer}") == ["completed", "identical", 2]
