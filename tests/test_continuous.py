@@ -33,9 +33,9 @@ def test_a_pull_request_that_thins_a_class_is_called_worse_and_by_which_class(be
     comment = (begun / "comparison/comment.md").read_text()
     made = json.loads((begun / "comparison/summary.json").read_text())
     judged = made["decision"]["sets"]["new test"]
-    assert made["word"] == "worse" and judged["classes"]["cat"]["word"] == "worse"
+    assert made["word"] == "worse" and judged["classes"]["cat"]["word"] == "worse, of these two"
     assert judged["classes"]["cat"]["old"] - judged["classes"]["cat"]["new"] > 0.3
-    assert "worse on cat" in comment and "train: cat 800 -> 80" in comment and "xychart" in comment
+    assert "worse, of these two on cat" in comment and "train: cat 800 -> 80" in comment and "xychart" in comment
     assert made["replayed"].startswith("identical") and made["changed"] == ["data"]
 
 

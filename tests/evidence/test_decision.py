@@ -20,6 +20,7 @@ def claimed(word: str) -> Claim:
         ("better", {"cat": "worse", "dog": "worse"}, "better", "worse on cat, dog"),
         ("inside the noise", {"cat": "worse", "dog": "better"}, "worse", "worse on cat; better on dog"),
         ("inside the noise", {"cat": "better"}, "cannot tell", "12 seeds of each would tell; better on cat"),
+        ("inside the noise", {"cat": "worse, of these two"}, "cannot tell", "worse, of these two on cat"),
         ("undecided", {"cat": "inside the noise"}, "cannot tell", "on the whole test set undecided"),
     ],
 )

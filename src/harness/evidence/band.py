@@ -42,26 +42,17 @@ def estimate(values: Sequence[float], description: Description, results: Results
     """
     metric = description.objective
     if len(values) >= ENOUGH:
-        return of_seeds(values, quantity.text(metric, statistics.stdev(values)))
+        spread = statistics.stdev(values)
+        shown = quantity.text(metric, spread)
+        return Band(WIDTH * spread, f"this experiment over {len(values)} seeds, standard deviation {shown}")
     share = results.metrics.get(f"test_{metric.name}") if results and metric.share else None
-    if results and share is not None and _binomial(share, results.examples) > (metric.spread or 0.0):
-        return of_counting(share, results.examples, description.examples)
+    if results and share is not None and (counted := _binomial(share, results.examples)) > (metric.spread or 0.0):
+        return Band(
+            WIDTH * counted, f"a standard deviation of {counted:.4f} for {results.examples} test {description.examples}"
+        )
     if metric.spread is not None:
         return Band(WIDTH * metric.spread, f"a standard deviation over seeds of {metric.spread:g}, as measured")
     return Band(None, f"no spread is known for {metric.name}: {ENOUGH} seeds would tell")
-
-
-def of_seeds(values: Sequence[float], shown: str = "") -> Band:
-    """The band of a share over the seeds of one experiment."""
-    spread = statistics.stdev(values)
-    shown = shown or f"{spread:.4f}"
-    return Band(WIDTH * spread, f"this experiment over {len(values)} seeds, standard deviation {shown}")
-
-
-def of_counting(share: float, examples: int, noun: str, least: float = 0.0) -> Band:
-    """The band of a share that rests on counting so many examples, or on a standard deviation that is larger."""
-    spread = max(_binomial(share, examples), least)
-    return Band(WIDTH * spread, f"a standard deviation of {spread:.4f} for {examples} test {noun}")
 
 
 def _binomial(share: float, examples: int) -> float:

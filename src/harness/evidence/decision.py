@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.evidence.significance import BETTER, WORSE, Claim
+from harness.evidence.significance import BETTER, OF_TWO, WORSE, Claim
 
 SCHEMA = 1
 CANNOT_TELL = "cannot tell"
@@ -52,16 +52,16 @@ class Decision:
 def word(judged: Judged) -> tuple[str, str]:
     """The word and, in words, what it rests on.
 
-    The whole test set decides, and where it does not, a class that is worse. A model that is better on the whole stays
-    so where it is worse on a class, and `why` says that.
+    The whole test set decides, and where it does not, a class that is worse by more than another seed would change. A
+    model that is better on the whole stays so where it is worse on a class, and `why` says that.
     """
-    worse, better = judged.those(WORSE), judged.those(BETTER)
-    notes = [f"{name} on {', '.join(classes)}" for name, classes in ((WORSE, worse), (BETTER, better)) if classes]
+    told = {each: judged.those(each) for each in (WORSE, BETTER, *OF_TWO.values())}
+    notes = [f"{each} on {', '.join(classes)}" for each, classes in told.items() if classes]
     if judged.whole.settled:
         first = f"{judged.whole.word} on the whole test set"
     else:
         first = f"on the whole test set {judged.whole.word}"
         if judged.whole.needed is not None:
             first += f", {judged.whole.needed} seeds of each would tell"
-    decided = judged.whole.word if judged.whole.settled else WORSE if worse else CANNOT_TELL
+    decided = judged.whole.word if judged.whole.settled else WORSE if told[WORSE] else CANNOT_TELL
     return decided, "; ".join((first, *notes))

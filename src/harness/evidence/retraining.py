@@ -98,7 +98,7 @@ def judge(runs: Path, pair: Pair, sets: dict[str, Path], threads: int) -> Decisi
     program.scorer(name)
     program.load(name).runtime.configure(threads)
     groups = _groups(known, pair)
-    bands = judging.Bands(runs, known, pair.new)
+    bands = judging.Bands(runs, known, pair.old, pair.new)
     judged = {}
     for title, data in sets.items():
         tested = next(run for part, run in vars(pair).items() if TEST[part] == title)

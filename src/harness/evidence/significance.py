@@ -17,6 +17,7 @@ from harness.evidence.band import Band
 CONFIDENT = 0.05
 Z = 1.959964  # of a normal distribution, 95 % lie within
 BETTER, WORSE, INSIDE, UNDECIDED = "better", "worse", "inside the noise", "undecided"
+OF_TWO = {BETTER: "better, of these two", WORSE: "worse, of these two"}  # as models, whatever another seed would give
 Rights = Sequence[bool]  # of one model: whether it is right, for each example of a test set
 
 
@@ -26,8 +27,8 @@ class Claim:
 
     `low` and `high` bound their difference, new minus old, with 95 % confidence in the `examples`. `p` is McNemar's,
     exact, or of several models that of a normal distribution. `word` is "better", "worse", "inside the noise", or
-    "undecided" where nobody knows what another seed would change; `why` says what that rests on. `needed` is how many
-    seeds of each would tell such a difference, None where no number would or that is not known.
+    "undecided" or one of OF_TWO where nobody knows what another seed would change; `why` says what that rests on.
+    `needed` is how many seeds of each would tell such a difference, None where no number would or that is not known.
     """
 
     old: float
@@ -58,7 +59,14 @@ class Claim:
 
 
 def claim(
-    only_old: int, only_new: int, both: int, examples: int, band: Band, noun: str, p: float | None = None
+    only_old: int,
+    only_new: int,
+    both: int,
+    examples: int,
+    band: Band,
+    noun: str,
+    p: float | None = None,
+    unknown: bool = False,
 ) -> Claim:
     """Compare two models.
 
@@ -67,6 +75,7 @@ def claim(
         examples: in the test set; `noun` is what they are called, in the plural.
         band: by how much the shares of two trainings of one kind may differ.
         p: McNemar's, where it was corrected because it is one of several.
+        unknown: whether a claim about these two models is worth making where no band is known.
     """
     change = (only_new - only_old) / examples
     error = Z * math.sqrt(max(only_old + only_new - (only_new - only_old) ** 2 / examples, 0.0)) / examples
@@ -74,7 +83,7 @@ def claim(
     if p >= CONFIDENT:
         word, why = INSIDE, f"such a difference on so many {noun} is no more than chance"
     elif band.width is None:
-        word, why = UNDECIDED, band.basis
+        word, why = OF_TWO[BETTER if change > 0 else WORSE] if unknown else UNDECIDED, band.basis
     elif band.holds(change):
         word, why = INSIDE, f"two trainings may lie ±{band.width:.4f} apart: {band.basis}"
     else:
@@ -90,11 +99,13 @@ def counts(old: Rights, new: Rights) -> tuple[int, int, int]:
     return pairs.count((True, False)), pairs.count((False, True)), pairs.count((True, True))
 
 
-def of_groups(old: Sequence[Rights], new: Sequence[Rights], noun: str, p: float | None = None) -> Claim:
+def of_groups(
+    old: Sequence[Rights], new: Sequence[Rights], noun: str, p: float | None = None, questions: int = 1
+) -> Claim:
     """Compare the means of two groups of models, each of one experiment over its own seeds; at least three in all.
 
     The chance of the test set is the spread of the difference over its examples, that of the training the spread of
-    the models' shares.
+    the models' shares. Both have to be exceeded; where this is one of several `questions`, `p` is corrected already.
     """
     examples, z = len(old[0]), noise.NORMAL
     means = [[statistics.fmean(each) for each in zip(*group, strict=True)] for group in (old, new)]
@@ -103,11 +114,13 @@ def of_groups(old: Sequence[Rights], new: Sequence[Rights], noun: str, p: float 
     p = p_of_groups(old, new) if p is None else p
     shares = [[sum(rights) / examples for rights in group] for group in (old, new)]
     judged = noise.judge(Metric("share", "higher", share=True), *shares)
-    limit = judged.limit or 0.0
+    freedom = len(old) + len(new) - 2
+    stricter = noise.t_quantile(1 - CONFIDENT / (2 * questions), freedom) / noise.t_quantile(1 - CONFIDENT / 2, freedom)
+    limit = (judged.limit or 0.0) * stricter
     basis = f"a standard deviation of {judged.spread:.4f} over {len(old)} and {len(new)} seeds"
     if p >= CONFIDENT:
         word, why = INSIDE, f"such a difference on so many {noun} is no more than chance"
-    elif not judged.larger:
+    elif abs(change) <= limit:
         word, why = INSIDE, f"the seeds' means may lie ±{limit:.4f} apart: {basis}"
     else:
         word, why = (BETTER if change > 0 else WORSE), f"beyond the seeds' noise of ±{limit:.4f}: {basis}"
