@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def right(*counts: int) -> list[bool]:
 KNOWN = Classes(("cat", "dog"), tuple(label for label in (0, 1) for _ in range(EACH)))
 
 
-def leave(runs: Path, minutes: int, cats: int, dogs: int, **config: int) -> StoredRun:
+def leave(runs: Path, minutes: int, cats: int, dogs: int, **config: Any) -> StoredRun:
     """A run whose confusion has so many cats and dogs right."""
     planned = plan_of(DESCRIPTION, minutes=minutes, **config)
     confusion = ((cats, EACH - cats), (EACH - dogs, dogs))
