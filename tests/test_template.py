@@ -59,6 +59,19 @@ def test_it_has_every_verb_and_every_link_leads_into_the_project() -> None:
         assert not path.readlink().is_absolute() and path.resolve(strict=True).is_relative_to(ROOT), path
 
 
+def test_a_project_of_a_script_holds_its_program_alone(source: Path, tmp_path: Path) -> None:
+    project = made(source, tmp_path / "mine", kind="command", program="line", cloud="false")
+    assert {path.name for path in (project / "src/programs").iterdir()} == {"__init__.py", "line"}
+    assert {path.stem for path in (project / "conf").glob("*/*.yaml")} & {
+        "cifar10",
+        "images",
+        "cloud",
+        "paper",
+    } == set()
+    assert "cifar" not in (project / "README.md").read_text().lower()
+    assert not (project / "dvc.yaml").exists() and not (project / "src/jobs.py").exists()
+
+
 @pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
