@@ -150,8 +150,7 @@ class _Verified:
 def _verified(workers: job.Workers, texts: list[str]) -> tuple[str, ...]:
     """What each worker checked of the data, in the order of the hosts, each of which may have several replicas."""
     each = len(texts) // len(workers.hosts)
-    pairs = zip(workers.hosts, texts[:: max(1, each)], strict=True)
-    return tuple(f"{host}: {text}" for host, text in pairs if text)
+    return tuple(f"algo-{number}: {text}" for number, text in enumerate(texts[:: max(1, each)], 1) if text)
 
 
 def _table(epochs: list[dict[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from harness.contract.errors import DataError, SettingError
 from harness.contract.packed import PARTS, ROW, SPAN, Packed
 
 Array = np.ndarray[Any, Any]
+Decode = Callable[[Sequence[bytes], Sequence[tuple[int, int]]], Array]  # of files and their sizes, in pixels
 ROWS = np.dtype(
     [("key", "<u8"), ("digest", "V16"), ("offset", "<u8"), ("size", "<u4"), ("shard", "<u4"), ("label", "<u4")]
 )
@@ -29,7 +30,7 @@ class Images:
     rows: Array
     labels: Array
     side: int
-    decode: Callable[[Sequence[bytes]], Array]
+    decode: Decode
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,27 +45,24 @@ class Images:
 
     def read(self, rows: Array) -> Array:
         """The same, by numbers in the packed folder."""
-        contents = [self._content(int(row)) for row in rows]
+        contents = [self.packed[int(row)][0] for row in rows]
+        sizes = [self._size(int(row), content) for row, content in zip(rows, contents, strict=True)]
         try:
-            return self.decode(contents)
-        except DataError:
-            raise
+            return self.decode(contents, sizes)
         except Exception as error:  # TensorFlow's kinds; it does not say which of them it was
-            for row, content in zip(rows, contents, strict=True):
+            for row, content, size in zip(rows, contents, sizes, strict=True):
                 try:
-                    self.decode([content])
+                    self.decode([content], [size])
                 except Exception as own:
                     why = " ".join(str(own).split())[:200]
                     raise DataError(f"{self.packed.name(int(row))} cannot be decoded: {why}") from error
             raise
 
-    def _content(self, row: int) -> bytes:
-        content, _ = self.packed[row]
+    def _size(self, row: int, content: bytes) -> tuple[int, int]:
         try:
-            image_header.size(content)
+            return image_header.size(content)
         except ValueError as error:
             raise DataError(f"{self.packed.name(row)} {error}") from error
-        return content
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +115,7 @@ def parts(packed: Packed) -> dict[str, Array]:
     return found
 
 
-def load(packed: Packed, side: int, decode: Callable[[Sequence[bytes]], Array]) -> Dataset:
+def load(packed: Packed, side: int, decode: Decode) -> Dataset:
     """The three parts of a packed folder; nothing is decoded yet."""
     labels = table(packed)["label"].astype(np.int32)
     train, validation, test = (Images(packed, rows, labels[rows], side, decode) for rows in parts(packed).values())

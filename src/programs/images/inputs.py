@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from programs.images.dataset import Dataset
     from programs.images.settings import Settings
 
-CHUNK = 32  # images that a thread takes at a time
+CHUNK = 64  # images that a thread takes at a time
 DEEPEST = 16  # batches that are read ahead at most
 AHEAD = 2**27  # bytes of decoded images that wait at most, unless two batches are more
 SAMPLED = 2**26  # bytes of the images that mean and standard deviation are taken of

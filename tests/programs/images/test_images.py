@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.contract import packed
+from harness.contract import image_header, packed
 from harness.contract.errors import DataError, SettingError
 from harness.contract.job import Job, Workers
 from harness.contract.packed import INDEX, ROW, Packed
@@ -98,7 +98,11 @@ def test_what_an_image_becomes_depends_on_it_alone_and_on_the_size() -> None:
     contents = [images.jpeg(0, 0, (16, 16)), images.jpeg(1, 1, (40, 25)), images.jpeg(2, 2, (5, 9))]
     noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     contents += [images.encoded(Image.fromarray(noise), "PNG"), images.encoded(Image.new("L", (16, 16), 77), "PNG")]
-    decoded = decode.decoder(16)
+
+    def decoded(contents: list[bytes]) -> Any:
+        return decoder(contents, [image_header.size(content) for content in contents])
+
+    decoder = decode.decoder(16)
     together = decoded(contents)
     for content, pixels in zip(contents, together, strict=True):
         np.testing.assert_array_equal(decoded([content])[0], pixels)
@@ -191,7 +195,7 @@ def test_a_folder_that_is_not_packed_and_a_part_without_images_are_one_line(tmp_
 def test_a_step_says_how_long_it_waited_for_data(made: tuple[Path, DatasetId]) -> None:
     data = dataset.load(Packed(*made), 16, decode.decoder(16))
 
-    def slow(contents: Any) -> Any:
+    def slow(contents: Any, sizes: Any) -> Any:
         time.sleep(0.05)
         return np.zeros((len(contents), 16, 16, 3), np.uint8)
 
