@@ -1,7 +1,7 @@
 """How fast images come: packed, against grain's MapDataset over ArrayRecord and a tf.data pipeline over the same files.
 
-    python benchmarks/input.py FOLDER               a folder of JPEG files by class; a few minutes on two cores
-    python benchmarks/input.py FOLDER --size 64     the files resized to 64 x 64 pixels first, and compressed again
+    python benchmarks/input.py                      CIFAR-10's images as JPEG files, 64 x 64 pixels; a few minutes
+    python benchmarks/input.py --folder FOLDER      a folder of JPEG files by class, resized and compressed again
 
 All shuffle globally, with two threads, in batches of 128, warm; grain decodes with Pillow, the others with
 TensorFlow's decoder. They take turns, several times in one run. Ours alone checks each record's sha256, and can be
@@ -14,6 +14,7 @@ The last line is JSON; images per second are medians over the turns:
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -33,16 +34,17 @@ STEPS = 40  # of ResNet-8
 def main() -> None:
     """Prepare the three forms of the data, let them take turns, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", type=int, default=12_000)
-    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--images", type=int, default=9000)
+    parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--turns", type=int, default=5)
     asked = parser.parse_args()
     from harness.frameworks import tensorflow
 
     tensorflow.set_environment(THREADS)
     with tempfile.TemporaryDirectory(prefix="input-") as scratch:
-        files = prepared(asked.folder, Path(scratch, "files"), asked.images, asked.size)
+        folder = asked.folder or cifar10(Path(scratch, "cifar10"), asked.images)
+        files = prepared(folder, Path(scratch, "files"), asked.images, asked.size)
         packed, records = packed_and_recorded(Path(scratch), files)
         found: dict[str, dict[str, list[float]]] = {"raw": {}, "decoded": {}}
         for turn in range(asked.turns):
@@ -79,6 +81,20 @@ def rate(batches: Iterator[Any]) -> float:
     for batch in batches:
         count += len(batch)
     return count / (time.perf_counter() - began)
+
+
+def cifar10(out: Path, count: int) -> Path:
+    """The first images of CIFAR-10 in $CIFAR10_DIR or data/, as JPEG files by class."""
+    from PIL import Image
+
+    from programs.cifar10 import dataset
+
+    data = dataset.load(Path(os.environ.get("CIFAR10_DIR") or ROOT / "data"), 1, 1, 0)
+    for number, (image, label) in enumerate(zip(data.train_images[:count], data.train_labels, strict=False)):
+        path = out / data.class_names[label] / f"{number:05d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path, "JPEG", quality=95)
+    return out
 
 
 def prepared(folder: Path, out: Path, count: int, size: int) -> list[Path]:

@@ -214,6 +214,19 @@ def report(numbers: Measurements) -> str:
     )
 
 
+def images(numbers: Measurements) -> str:
+    """How fast images come, beside grain and tf.data."""
+    result = numbers["input"]
+    names = ("ours", "grain", "grain_processes", "tf_data")
+    rows = [
+        (words, *(f"{result[kind][name]:,}" for name in names), f"{result['ratio'][kind]:.2f}")
+        for kind, words in (("raw", "read and shuffled"), ("decoded", "and decoded"))
+    ]
+    return table(
+        ("images a second", "packed", "grain", "grain, 2 processes", "tf.data", "packed to the best other"), *rows
+    )
+
+
 def gpu(numbers: Measurements) -> str:
     """Images per second on a GPU, medians of three blocks, beside PyTorch's."""
     parts = numbers["gpu"]["parts"]
@@ -236,6 +249,7 @@ TABLES: dict[str, Callable[[Measurements], str]] = {
     "tune": tune,
     "report": report,
     "gpu": gpu,
+    "images": images,
 }
 
 
