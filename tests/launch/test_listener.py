@@ -65,6 +65,19 @@ def test_means_within_an_epoch_are_handed_on_and_the_time_that_is_left_is_kept(t
     assert (epochs, within[0]["recent_loss"], within[0]["step"], listener.seconds_left) == ([], 0.5, 4.0, 200.0)
 
 
+def test_that_steps_wait_for_data_is_said_where_it_is_more_than_a_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for share in (0.04, 0.37):
+        listener = Listener(tmp_path / "log.txt", lambda values: None)
+        listener("worker 1")
+        listener(f"{PROGRESS.format(4)} recent_waiting={share}")
+        listener.close()
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("about 3 min left")
+    assert second.endswith("left; reading and decoding is the limit: steps wait for data 37% of the time")
+
+
 @pytest.mark.parametrize("line", ["", "text", "progress", "epoch=one step=1", "epochs=3 step=1"])
 def test_any_other_line_has_no_numbers(line: str) -> None:
     assert parse(line) == {}

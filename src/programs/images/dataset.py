@@ -20,6 +20,7 @@ ROWS = np.dtype(
     [("key", "<u8"), ("digest", "V16"), ("offset", "<u8"), ("size", "<u4"), ("shard", "<u4"), ("label", "<u4")]
 )
 assert ROWS.itemsize == ROW.size
+CHUNK = 64  # images that a thread reads and decodes at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,11 @@ class Images:
         return self.read(self.rows[places])
 
     def read(self, rows: Array) -> Array:
-        """The same, by numbers in the packed folder."""
+        """The same, by numbers in the packed folder; no more files than a few are held at a time."""
+        chunks = [self._chunk(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
+        return np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
+
+    def _chunk(self, rows: Array) -> Array:
         contents = [self.packed[int(row)][0] for row in rows]
         sizes = [self._size(int(row), content) for row, content in zip(rows, contents, strict=True)]
         try:

@@ -14,6 +14,7 @@ from programs.images.dataset import Decode
 Tensor = Any  # TensorFlow ships no types
 Array = np.ndarray[Any, Any]
 AT_A_TIME = 32  # images whose decoding TensorFlow may begin before the first one is done
+LARGE = 4  # of those that are to be resized, and may be large
 
 
 def decoder(side: int) -> Decode:
@@ -22,7 +23,10 @@ def decoder(side: int) -> Decode:
     What an image becomes does not depend on the others. An image of that size is taken as it is, by a function of its
     own: a condition inside would take as long as the decoding of a small image.
     """
-    whole, resized = _compiled(side, lambda pixels: pixels), _compiled(side, lambda pixels: _resized(pixels, side))
+    whole, resized = (
+        _compiled(side, lambda pixels: pixels, AT_A_TIME),
+        _compiled(side, lambda pixels: _resized(pixels, side), LARGE),
+    )
 
     def decode(contents: Sequence[bytes], sizes: Sequence[tuple[int, int]]) -> Array:
         fits: Array = np.array([size == (side, side) for size in sizes], bool)
@@ -37,8 +41,8 @@ def decoder(side: int) -> Decode:
     return decode
 
 
-def _compiled(side: int, finish: Callable[[Tensor], Tensor]) -> Callable[[Sequence[bytes]], Array]:
-    """A function from files to pixels, several of them at a time; `finish` makes each as large as it has to be."""
+def _compiled(side: int, finish: Callable[[Tensor], Tensor], at_a_time: int) -> Callable[[Sequence[bytes]], Array]:
+    """A function from files to pixels, some of them at a time; `finish` makes each as large as it has to be."""
 
     def one(content: Tensor) -> Tensor:
         pixels = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")  # it knows PNG, too
@@ -46,7 +50,7 @@ def _compiled(side: int, finish: Callable[[Tensor], Tensor]) -> Callable[[Sequen
 
     def all_of(contents: Tensor) -> Tensor:
         spec = tf.TensorSpec([side, side, 3], tf.uint8)
-        return tf.map_fn(one, contents, fn_output_signature=spec, parallel_iterations=AT_A_TIME)
+        return tf.map_fn(one, contents, fn_output_signature=spec, parallel_iterations=at_a_time)
 
     function = tf.function(all_of, [tf.TensorSpec([None], tf.string)], autograph=False)
 

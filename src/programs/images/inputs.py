@@ -16,16 +16,16 @@ from harness.worker import randomness
 from harness.worker.randomness import Order
 from programs.cifar10 import augment
 from programs.cifar10.inputs import Array, Tensor, pixel_statistics
+from programs.images.dataset import CHUNK
 
 if TYPE_CHECKING:
     from harness.contract.job import Job
     from programs.images.dataset import Dataset
     from programs.images.settings import Settings
 
-CHUNK = 64  # images that a thread takes at a time
 DEEPEST = 16  # batches that are read ahead at most
 AHEAD = 2**27  # bytes of decoded images that wait at most, unless two batches are more
-SAMPLED = 2**26  # bytes of the images that mean and standard deviation are taken of
+SAMPLED, SAMPLE = 2**26, 2048  # bytes, and images, that mean and standard deviation are taken of at most
 
 
 class Ahead:
@@ -96,7 +96,7 @@ class StreamedInputs:
         train = data.train_images
         self._labels = train.labels.astype(np.int64)
         keys = data.keys[train.rows]
-        few = min(len(keys), max(1, SAMPLED // (self.pixels**2 * 3)))
+        few = min(len(keys), SAMPLE, max(1, SAMPLED // (self.pixels**2 * 3)))
         sample = np.sort(np.argsort(keys, kind="stable")[:few])  # the same ones, as far as they stay in the data
         self.mean, self.std = pixel_statistics(train[sample])
         word = np.uint64(randomness.key(settings.seed, "coin") % 2**64)
