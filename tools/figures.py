@@ -105,7 +105,7 @@ def sizes(values: Mapping[str, float | None], digits: int = 2) -> list[str]:
 def takes(numbers: Measurements) -> str:
     """What each main command takes, and what it gives."""
     fresh, spread, fast = numbers["train"], numbers["seeds"], numbers["accuracy"]
-    over, burst, page = (numbers[name] for name in ("overhead", "burst", "report"))
+    over, burst, page = (numbers["overhead"], numbers["burst"], numbers["report"]["20000"])
     speeds = {"AVX2": numbers["throughput_avx2"], "AVX-512": numbers["throughput"]}
     ratios = "; ".join(
         f"{kind}: {', '.join(sizes(result['keras_ratio']))} times the speed of Keras's `fit`, "
@@ -148,7 +148,7 @@ def takes(numbers: Measurements) -> str:
         ),
         (
             "`python benchmarks/report.py`",
-            f"a report of {page['generated'] + page['real']:,} runs: {page['mb']:.1f} MB, first chart after "
+            f"a report of 20,000 runs: gathered in {page['warm_s'][1]:.1f} s, {page['mb']:.1f} MB, first chart after "
             f"{page['first_chart_s'][1]:.1f} s, a filter in {page['filter_ms'][1]:.0f} ms",
         ),
     )
@@ -200,18 +200,22 @@ def tune(numbers: Measurements) -> str:
 
 
 def report(numbers: Measurements) -> str:
-    """What the report takes."""
-    result = numbers["report"]
-    first, filtered = result["first_chart_s"], result["filter_ms"]
-    return table(
-        ("runs", "file", "first chart (least, median)", "a filter (least, median)"),
+    """What the report takes, by the number of runs."""
+    found = numbers["report"]
+    rows = [
         (
-            f"{result['generated']:,} generated, {result['real']} real",
-            f"{result['mb']} MB",
-            f"{first[0]} s, {first[1]} s",
-            f"{filtered[0]:.0f} ms, {filtered[1]:.0f} ms",
-        ),
-    )
+            f"{int(size):,} generated" + (f", {each['real']} real" if each["real"] else ""),
+            f"{each['cold_s']:.1f} s",
+            f"{each['warm_s'][0]:.1f} s, {each['warm_s'][1]:.1f} s",
+            f"{each['mb']:.1f} MB",
+            f"{each['first_chart_s'][0]:.1f} s, {each['first_chart_s'][1]:.1f} s",
+            f"{each['filter_ms'][0]:.0f} ms, {each['filter_ms'][1]:.0f} ms",
+        )
+        for size, each in found.items()
+        if size.isdecimal()
+    ]
+    head = ("runs", "gathered without an index", "with one", "file", "first chart", "a filter")
+    return table(head, *rows)
 
 
 def images(numbers: Measurements) -> str:
