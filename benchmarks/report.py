@@ -7,10 +7,12 @@
 file. In headless Chromium `first_chart_s` is from the beginning of the navigation until the learning curves are drawn;
 `filter_ms` from a key until every chart on a screen of 1280 x 800 and the table show the filter's runs. `fifty_s` is
 `python src/report.py` on 50 runs that an index knows. `warm_s`, `first_chart_s`, `filter_ms` and `fifty_s` are
-[least, median] of several.
+[least, median] of several. `cold_cpu_s` and `warm_cpu_s` (the least) are seconds of a core, of all processes together:
+on a machine that others use, too, they tell more. `load` is how many programs wanted a core meanwhile.
 """
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -50,21 +52,25 @@ def of(folder: Path, size: int, real: list[Path]) -> dict[str, object]:
         shutil.copytree(each, folder / "runs" / each.name, ignore=left_out)
     (folder / "unpacked").mkdir()
     time.sleep(SETTLED)
-    seconds = []
+    seconds, cores = [], []
     for _ in range(1 + GATHERED):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), sum(os.times()[:4])
         table = gather.table(folder / "runs", [], folder / "unpacked")
         seconds.append(time.perf_counter() - began)
+        cores.append(sum(os.times()[:4]) - used)
     html = page.assemble(table, live=False)
     (folder / "report.html").write_text(html)
     first, filtered = shown(folder / "report.html")
     return {
         "real": len(real),
         "cold_s": round(seconds[0], 1),
+        "cold_cpu_s": round(cores[0], 1),
         "warm_s": least_median(seconds[1:], 2),
+        "warm_cpu_s": round(min(cores[1:]), 2),
         "mb": round(len(html.encode()) / 1e6, 2),
         "first_chart_s": least_median(first, 2),
         "filter_ms": least_median(filtered, 0),
+        "load": round(os.getloadavg()[1], 1),
     }
 
 

@@ -34,6 +34,8 @@ VIEWS: Mapping[str, tuple[Literal["light", "dark"], int, int, str]] = {
     "report": ("light", 1100, 830, "#grouped=1"),
     "report-dark": ("dark", 1100, 830, "#grouped=1"),
     "report-narrow": ("light", 400, 830, ""),
+    "report-run": ("light", 1100, 830, "#run={0}"),
+    "report-differs": ("light", 1100, 560, "#ticked={0},{1}&baseline={0}"),
 }
 
 Measurements = Mapping[str, Mapping[str, Any]]  # by benchmark
@@ -205,16 +207,17 @@ def report(numbers: Measurements) -> str:
     rows = [
         (
             f"{int(size):,} generated" + (f", {each['real']} real" if each["real"] else ""),
-            f"{each['cold_s']:.1f} s",
-            f"{each['warm_s'][0]:.1f} s, {each['warm_s'][1]:.1f} s",
+            f"{each['cold_s']:.1f} s ({each['cold_cpu_s']:.1f} s)",
+            f"{each['warm_s'][0]:.1f} s, {each['warm_s'][1]:.1f} s ({each['warm_cpu_s']:.1f} s)",
             f"{each['mb']:.1f} MB",
             f"{each['first_chart_s'][0]:.1f} s, {each['first_chart_s'][1]:.1f} s",
             f"{each['filter_ms'][0]:.0f} ms, {each['filter_ms'][1]:.0f} ms",
+            f"{each['load']:.0f}",
         )
         for size, each in found.items()
         if size.isdecimal()
     ]
-    head = ("runs", "gathered without an index", "with one", "file", "first chart", "a filter")
+    head = ("runs", "gathered without an index", "with one", "file", "first chart", "a filter", "load")
     return table(head, *rows)
 
 
@@ -258,7 +261,7 @@ TABLES: dict[str, Callable[[Measurements], str]] = {
 
 
 def take_screenshots() -> None:
-    """The report on generated runs: light, dark, filtered and grouped, narrow."""
+    """The report on generated runs: light, dark, grouped, narrow; a run's own page, and what differs between two."""
     from playwright.sync_api import sync_playwright
 
     from benchmarks import generated_runs
@@ -270,13 +273,16 @@ def take_screenshots() -> None:
         (folder / "unpacked").mkdir()
         runs = gather.table(folder / "runs", [], folder / "unpacked")
         target = folder / "report.html"
+        ids = sorted(path.parent.name for path in folder.glob("runs/*/plan.json"))[:10:9]
         target.write_text(page.assemble(runs, live=False, now=datetime(2026, 3, 2, tzinfo=UTC)))
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, (scheme, width, height, view) in VIEWS.items():
             shown = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            shown.goto(target.as_uri() + view)
+            shown.goto(target.as_uri() + view.format(*ids))
             shown.wait_for_function("!!context && performance.getEntriesByName('first-chart').length > 0")
             shown.wait_for_timeout(2000)  # the charts below follow while the browser idles
+            if "ticked" in view:
+                shown.click("#differ")
             shown.screenshot(path=IMAGES / f"{name}.png")
             print(f"screenshot docs/images/{name}.png")
         browser.close()
