@@ -36,8 +36,13 @@ const rowOf = (data, id) => { if (!data.rows) data.rows = new Map((data.columns.
 function fillCompared({ data, view }) {
   const section = document.getElementById("compared"), jump = document.getElementById("differ"), ids = view.ticked.filter((id) => rowOf(data, id) !== undefined).slice(0, TICKED);
   section.hidden = jump.hidden = ids.length < 2;
-  if (ids.length < 2) { note("n-compared", ""); return; }
+  if (ids.length < 2) { delete section.dataset.runs; return; }
   jump.textContent = `What differs between the ${ids.length} ticked runs`;
+  const wanted = ids.join();
+  if (section.dataset.runs === wanted && section.told === data) return; // it stands there
+  if (section.dataset.runs !== wanted) document.getElementById("codes").replaceChildren();
+  section.dataset.runs = wanted;
+  section.told = data;
   const rows = ids.map((id) => rowOf(data, id)), body = [];
   let equal = 0;
   const part = (title, fields) => {
@@ -59,11 +64,8 @@ function fillCompared({ data, view }) {
   table.tHead.replaceChildren(head);
   const fill = () => { table.tBodies[0].replaceChildren(...body); note("n-compared", `${equal} equal fields are left out.`); };
   fill();
-  const wanted = ids.join();
-  if (section.dataset.runs !== wanted) document.getElementById("codes").replaceChildren();
-  section.dataset.runs = wanted;
   detailsOf(data, ids).then((details) => {
-    if (section.dataset.runs !== wanted) return; // others were ticked meanwhile
+    if (section.dataset.runs !== wanted || section.told !== data) return; // others were ticked meanwhile
     const environments = ids.map((id) => details.runs[id]?.record?.environment).map((each) => (each ? new Map(flat(each)) : null));
     if (environments.every(Boolean)) {
       const names = [...new Set(environments.flatMap((each) => [...each.keys()]))];
