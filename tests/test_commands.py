@@ -37,6 +37,8 @@ NOT_HERE = (
     (r"python src/\w+\.py .*isolated=true", "tests/launch/test_isolated.py"),
     (r"python src/replay\.py (COMET_KEY|PATH/TO)|python src/sync\.py", "tests/tracking/test_sync.py"),
     (r"python src/fetch\.py archive=PATH", "tests/data/test_archive.py"),
+    (r"python src/(promote|summary)\.py|python src/\w+\.py promoted", "tests/test_continuous.py"),
+    (r"python src/pack\.py|python src/\w+\.py .*program=images", "tests/programs/images/test_runs.py"),
     (r"python src/report\.py serve", "tests/report/test_serve.py"),
     (r"python src/replay\.py docs/example", "tests/test_example.py"),
     (r"dvc (repro|exp (run -S|show)|metrics|plots)\b", "tests/test_pipeline.py"),
