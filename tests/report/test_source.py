@@ -21,7 +21,7 @@ def test_a_run_that_goes_on_is_read_again_and_others_are_not(tmp_path: Path, mon
         return rows.row_of_folder(path)
 
     monkeypatch.setattr(rows, "KIND", dataclasses.replace(rows.KIND, read=counted))
-    monkeypatch.setattr(index, "FRESH", -3600.0)  # files count as old as soon as they are written
+    monkeypatch.setattr(index, "FRESH", -3600 * 10**9)  # files count as old as soon as they are written
     done, running = one(tmp_path, 0), one(tmp_path, 1, status=None)
     source = Source(tmp_path)
 

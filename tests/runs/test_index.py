@@ -49,7 +49,7 @@ def truth(runs: Path) -> dict[str, list[str] | str]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as old as soon as they are written; the tests change their sizes."""
-    monkeypatch.setattr(index, "FRESH", -3600.0)
+    monkeypatch.setattr(index, "FRESH", -3600 * 10**9)
 
 
 @pytest.mark.usefixtures("settled")
@@ -196,7 +196,7 @@ sys.path[:0] = [{root!r}, {src!r}]
 from pathlib import Path
 from harness.runs import index
 from tests.runs import test_index as shared
-index.FRESH = -3600.0
+index.FRESH = -3600 * 10**9
 runs, own = Path({runs!r}), sys.argv[1]
 for number in range(25):
     shared.leave(runs, f"{{own}}-{{number:02}}", record=own * number)

@@ -5,6 +5,7 @@ that would act on a terminal are spelled out; numbers are finite.
 """
 
 import dataclasses
+import functools
 import json
 import math
 import reprlib
@@ -74,8 +75,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where}: expected {inner[1].legal}, found {reprlib.repr(value)}")
         return checked
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind, include_extras=True)
-        later = {field.name for field in dataclasses.fields(kind) if _later(field)}
+        hints, later = _fields(kind)
         if not isinstance(value, dict) or not hints.keys() - later <= value.keys() <= hints.keys():
             found = reprlib.repr(sorted(value)) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{where}: expected the fields {sorted(hints)}, found {found}")
@@ -97,6 +97,13 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     elif type(value) is kind and _within(value):
         return spelled(value) if isinstance(value, str) else value
     raise ValueError(f"{where}: expected {kind}, found {reprlib.repr(value)}")
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[dict[str, Any], set[str]]:
+    """The types of a dataclass's fields by name, and the names of those that came later; finding them takes long."""
+    later = {field.name for field in dataclasses.fields(kind) if _later(field)}
+    return typing.get_type_hints(kind, include_extras=True), later
 
 
 def _later(field: "dataclasses.Field[Any]") -> bool:

@@ -21,7 +21,7 @@ from harness.runs import entries, run_folder
 from harness.runs.entries import Entry
 
 T = TypeVar("T")
-FRESH = 2.0  # seconds: a file as young as that may yet change without another stamp
+FRESH = 2 * 10**9  # nanoseconds: a file as young as that may yet change without another stamp
 MANY = 1000  # runs that are read on several cores
 TOGETHER = 50  # runs that a process reads before it hands them over
 
@@ -52,12 +52,11 @@ class Index(Generic[T]):
     def facts(self) -> dict[str, T | str]:
         """By the name of each run, in the order of names: the facts, or in words why there are none."""
         stored = self.runs / entries.NAME
-        began, code = time.time(), _digest(self.kind.packages)
+        settled, code = time.time_ns() - FRESH, _digest(self.kind.packages)
         known = self._loaded(stored, code) if self._known is None else self._known
         stamps = {name: _stamps(self.runs, name, self.kind.files) for name in run_folder.ids(self.runs)}
         fresh = [name for name, (stamp, _) in stamps.items() if name not in known or known[name][0] != stamp]
         texts = dict(zip(fresh, _read(self.kind, [self.runs / name for name in fresh]), strict=True))
-        settled = int((began - FRESH) * 1e9)
         news: dict[str, Entry] = {}
         facts: dict[str, T | str] = {}
         self._known = {}

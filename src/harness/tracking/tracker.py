@@ -3,7 +3,6 @@
 Comet is fed by child processes, never by the training, so whatever it does they can be killed without harm to the run.
 One child always writes an offline archive into the run folder; where there is a key, another one streams the same to
 Comet. Both start with the run: Comet's import overlaps the framework's.
-
 The host appends each epoch to a file that the children follow: a file is never full, so the host never waits, and a
 child that starts late reads all of it. The end of a child's stdin is the end of the run; a word before it says that
 there is a record. Nothing here raises OSError: a run does not fail because its copy does.
@@ -69,8 +68,7 @@ class Tracked:
 class Tracker:
     """The copies of one run: `log_epoch` for each epoch, `log_progress` within one, `finish` once.
 
-    `sent` is what else Comet gets: the trained model under a name (`model`), which may go to its registry (`register`),
-    and the data set under a name and its place in S3 (`artifact`).
+    `sent`: the `model`'s name in Comet, whether it goes to the registry, the data's name and place there (`artifact`).
     """
 
     def __init__(
@@ -85,8 +83,8 @@ class Tracker:
         self._run, self._key = run, experiment_key(planned.run_id)
         cloud = planned.placement.cloud
         self._delegated = bool(cloud and cloud.comet_secret and not inside)  # to the job itself, which has a key
-        options = {"here": cloud is None or inside, **(sent or {})}
-        self._names = (self._key, project, workspace or "", json.dumps(options))
+        options = json.dumps({"here": cloud is None or inside, **(sent or {})})
+        self._names = (self._key, project, workspace or "", options)
         self._began = self._next = time.monotonic()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._keyed = has_key() and not self._delegated
@@ -102,12 +100,11 @@ class Tracker:
             file.write(json.dumps(dict(values)) + "\n")
 
     def log_progress(self, values: Mapping[str, float]) -> None:
-        """Log means within an epoch, ever more seldom: a few thousand of a run, however long it takes."""
-        means = {name: value for name, value in values.items() if name.startswith(RECENT)}
-        now = time.monotonic()
+        """Log means within an epoch, ever more seldom: a few thousand of a run."""
+        means, now = {name: each for name, each in values.items() if name.startswith(RECENT)}, time.monotonic()
         if means and now >= self._next:
             self._next = now + (now - self._began) / RESOLUTION
-            self.log_epoch({"epoch": values["epoch"], "step": values["step"], **means})
+            self.log_epoch({name: values[name] for name in ("epoch", "step")} | means)
 
     def finish(self, record: RunRecord) -> Tracked:
         """Wait until both copies are complete, for Comet 13 s at most; kill what is not, and say so."""

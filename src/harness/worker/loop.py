@@ -50,8 +50,7 @@ class Loop:
     `report` gets dicts of plain values, told apart by their first key:
         epoch (from 1), step, what the program measured, EXAMPLES_per_second (of the steps alone), seconds (with the
             measuring), weights (the first characters of their digest): after each epoch;
-        progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left, recent_NAME of what the program
-            has for curves within an epoch: every 2 s at most;
+        progress (True), epoch, epochs, step, steps, EXAMPLES_per_second, seconds_left, recent_NAME: every 2 s at most;
         note (text);
         test_NAME of each metric: at the end.
 
@@ -77,7 +76,6 @@ class Loop:
         self.most = 1  # steps of one call
         self.written = (-1, 0)  # steps and epochs done at the last checkpoint
         self.first = 0  # the step from which on the speed is measured
-        self.began = self.reported = self.saved = time.perf_counter()
 
     def run(self) -> Trained:
         """Train to the end, from the newest checkpoint where there is one: the weights are bit-identical to those of an
@@ -188,7 +186,6 @@ class Loop:
     def _report_progress(self, speed: float) -> None:
         steps, self.reported = self.steps, time.perf_counter()
         past, now, end = (steps.work(step) for step in (self.first, steps.step, steps.steps))
-        recent = {f"{RECENT}{name}": value for name, value in steps.recent().items()}
         self.report(
             {
                 "progress": True,
@@ -198,7 +195,7 @@ class Loop:
                 "steps": steps.steps,
                 self.speed: speed,
                 "seconds_left": (self.reported - self.began) / (now - past) * (end - now),
-                **recent,
+                **{f"{RECENT}{name}": value for name, value in steps.recent().items()},
             }
         )
 
