@@ -95,6 +95,20 @@ def test_what_is_no_result_is_said(
         heard.results("train.py")
 
 
+def test_a_script_that_was_killed_after_its_last_epoch_has_the_results_of_one_that_was_not(folder: Path) -> None:
+    (folder / "checkpoints" / "its own").touch()
+    lines = [f"epoch={epoch} train_accuracy=0.{epoch} validation_accuracy=0.{epoch + 1}" for epoch in (1, 2)]
+    unbroken, killed = reported(folder), reported(folder)
+    for heard in (unbroken, killed):
+        for line in lines:
+            heard.take(line)
+    killed.close()
+    unbroken.take("test_accuracy=0.5")
+    resumed = reported(folder)
+    resumed.take("test_accuracy=0.5")  # all that is left to it
+    assert resumed.results("train.py") == unbroken.results("train.py")
+
+
 def test_a_script_that_resumes_keeps_the_rows_of_before(folder: Path) -> None:
     (folder / "checkpoints" / "own").write_text("")
     first = reported(folder)

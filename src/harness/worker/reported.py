@@ -34,7 +34,9 @@ class Reported:
         self._patterns = [(name, re.compile(pattern)) for name, pattern in patterns]
         self._table, self._kept, self._described = table, kept / KEPT, described
         self.rows: dict[int, dict[str, Any]] = {int(row["epoch"]): dict(row) for row in metrics.epochs(self._kept)}
-        self.last: dict[str, float] = {}
+        # A script that is killed after its last epoch reports that epoch no more when it resumes.
+        newest = self.rows[max(self.rows)] if self.rows else {}
+        self.last = {name: float(value) for name, value in newest.items() if name.startswith(SPLITS) and _finite(value)}
         self.problem: str | None = None
         self.newest = 0
         self._open: int | None = None  # the epoch whose row has not been said yet
@@ -127,6 +129,10 @@ class Reported:
             atomic.write(self._table, text)
             if any(path.name != KEPT for path in self._kept.parent.iterdir()):  # an empty folder means none to a script
                 atomic.write(self._kept, text, atomic.UNSYNCED)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _say(line: str) -> None:
