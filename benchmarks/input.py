@@ -141,9 +141,9 @@ def ours(packed: Any, size: int, decode: bool, seed: int) -> Iterator[Any]:
     def raw(contents: Any, sizes: Any) -> Any:
         return np.array([len(each) for each in contents])
 
-    data = dataset.load(packed, size, decoder(size) if decode else raw)
+    data = dataset.load(packed, size, decoder(size) if decode else raw, THREADS)
     settings = replace(small(size), seed=seed)
-    ahead = Ahead(settings, data, THREADS, 0, BATCH)
+    ahead = Ahead(settings, data, 0, BATCH)
     for step in range(ahead.steps_per_epoch):
         yield ahead.take(step)[0]
 

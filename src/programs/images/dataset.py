@@ -4,6 +4,7 @@ TensorFlow must find its environment (oneDNN, threads) set before a sequence is 
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,17 @@ CHUNK = 64  # images that a thread reads and decodes at a time
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Some images of a packed folder: `rows` are their numbers there (int64), `labels` int32, `side` pixels a side."""
+    """Some images of a packed folder: `rows` are their numbers there (int64), `labels` int32, `side` pixels a side.
+
+    The threads of `pool` read and decode them, a chunk at a time each.
+    """
 
     packed: Packed
     rows: Array
     labels: Array
     side: int
     decode: Decode
+    pool: Executor
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,8 +51,13 @@ class Images:
 
     def read(self, rows: Array) -> Array:
         """The same, by numbers in the packed folder; no more files than a few are held at a time."""
-        chunks = [self._chunk(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
-        return np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
+        if len(rows) <= CHUNK:  # here: it may be one of the threads that asks
+            return self._chunk(rows)
+        return np.concatenate([future.result() for future in self.begin(rows)])
+
+    def begin(self, rows: Array) -> "list[Future[Array]]":
+        """Have the pool read and decode images, by numbers in the packed folder: the pixels of each chunk."""
+        return [self.pool.submit(self._chunk, rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
 
     def _chunk(self, rows: Array) -> Array:
         contents = [self.packed[int(row)][0] for row in rows]
@@ -120,10 +130,13 @@ def parts(packed: Packed) -> dict[str, Array]:
     return found
 
 
-def load(packed: Packed, side: int, decode: Decode) -> Dataset:
-    """The three parts of a packed folder; nothing is decoded yet."""
+def load(packed: Packed, side: int, decode: Decode, threads: int) -> Dataset:
+    """The three parts of a packed folder, which so many threads will read; nothing is decoded yet."""
+    pool = ThreadPoolExecutor(threads, "decode")
     labels = table(packed)["label"].astype(np.int32)
-    train, validation, test = (Images(packed, rows, labels[rows], side, decode) for rows in parts(packed).values())
+    train, validation, test = (
+        Images(packed, rows, labels[rows], side, decode, pool) for rows in parts(packed).values()
+    )
     return Dataset(train, validation, test, packed.classes, table(packed)["key"])
 
 

@@ -6,7 +6,7 @@ away at a kill, and read again.
 
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from harness.worker import randomness
 from harness.worker.randomness import Order
 from programs.cifar10 import augment
 from programs.cifar10.inputs import Array, Tensor, pixel_statistics
-from programs.images.dataset import CHUNK
 
 if TYPE_CHECKING:
     from harness.contract.job import Job
@@ -34,13 +33,12 @@ class Ahead:
     `waited` are the seconds that `take` had to wait.
     """
 
-    def __init__(self, settings: "Settings", data: "Dataset", threads: int, first: int, count: int) -> None:
+    def __init__(self, settings: "Settings", data: "Dataset", first: int, count: int) -> None:
         self.settings, self.data, self._first, self._count = settings, data, first, count
         self.steps_per_epoch = len(data.train_images) // settings.batch_size
         self.waited = 0.0
         size = count * settings.image_size**2 * 3
         self._depth = max(2, min(DEEPEST, AHEAD // size))
-        self._pool = ThreadPoolExecutor(threads, "decode")
         self._waiting: deque[tuple[int, Array, list[Future[Array]]]] = deque()
         self._order: tuple[int, Order] | None = None
 
@@ -72,9 +70,8 @@ class Ahead:
             self._order = epoch, Order(self.settings.seed, epoch, len(self.data.train_images))
         start = at * self.settings.batch_size + self._first
         places = self._order[1][start : start + self._count]
-        chunks = [places[first : first + CHUNK] for first in range(0, len(places), CHUNK)]
-        read = self.data.train_images.__getitem__
-        self._waiting.append((step, places, [self._pool.submit(read, chunk) for chunk in chunks]))
+        images = self.data.train_images
+        self._waiting.append((step, places, images.begin(images.rows[places])))
 
 
 class StreamedInputs:
@@ -91,7 +88,7 @@ class StreamedInputs:
         count = settings.batch_size // len(hosts)
         self._part = settings.batch_size // replicas  # of each replica
         self._local = replicas // len(hosts)
-        self.ahead = Ahead(settings, data, job.threads, hosts.index(job.workers.current) * count, count)
+        self.ahead = Ahead(settings, data, hosts.index(job.workers.current) * count, count)
         self.steps_per_epoch = self.ahead.steps_per_epoch
         train = data.train_images
         self._labels = train.labels.astype(np.int64)

@@ -6,6 +6,7 @@ from harness.contract.packed import Packed
 from harness.contract.program import Scores
 from harness.frameworks import tensorflow
 
+THREADS = 2
 BATCH = 500  # images of 32 x 32 pixels at a time; only memory depends on it
 
 
@@ -25,7 +26,7 @@ def score(model_file: Path, folder: Path) -> Scores:
 
         model = keras.saving.load_model(model_file)
     side = model.input_shape[1]
-    test = dataset.load(Packed(folder), side, decoder(side)).test_images
+    test = dataset.load(Packed(folder), side, decoder(side), THREADS).test_images
     batch = max(1, BATCH * 32**2 // side**2)
     parts = [np.asarray(model(test[at : at + batch])) for at in range(0, len(test), batch)]
     right = np.concatenate(parts).argmax(axis=1) == test.labels

@@ -35,7 +35,7 @@ class ImageTraining(ResNetTraining):
 
     def __init__(self, settings: "Settings", packed: Packed, job: Job, strategy: tensorflow.Strategy | None) -> None:
         self._packed = packed
-        data: Any = dataset.load(packed, settings.image_size, decoder(settings.image_size))
+        data: Any = dataset.load(packed, settings.image_size, decoder(settings.image_size), job.threads)
         config: Any = settings
         super().__init__(config, data, strategy, lambda c, d, replicas: StreamedInputs(settings, d, replicas, job))
         self.at_once = max(1, self.at_once * 32**2 // settings.image_size**2)

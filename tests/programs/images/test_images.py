@@ -79,12 +79,12 @@ def test_a_training_that_is_put_back_at_any_step_ends_with_the_same_bits(
 
 
 def test_the_order_is_the_harnesss_and_a_worker_takes_its_part_of_each_batch(made: tuple[Path, DatasetId]) -> None:
-    data = dataset.load(Packed(*made), 16, decode.decoder(16))
+    data = dataset.load(Packed(*made), 16, decode.decoder(16), 2)
     count = len(data.train_images)
     assert count + len(data.validation_images) + len(data.test_images) == 200
     settings: Any = SETTINGS
-    alone = inputs.Ahead(settings, data, 2, 0, 24)
-    pair = [inputs.Ahead(settings, data, 2, at, 12) for at in (0, 12)]
+    alone = inputs.Ahead(settings, data, 0, 24)
+    pair = [inputs.Ahead(settings, data, at, 12) for at in (0, 12)]
     for step in (0, 1, alone.steps_per_epoch, 2, 3):  # as after a resume, too
         epoch, at = divmod(step, alone.steps_per_epoch)
         pixels, places = alone.take(step)
@@ -121,7 +121,7 @@ def test_the_saved_model_scores_as_the_training_did_and_every_record_read_was_ch
     scores = score.score(tmp_path / "model.keras", made[0])
     assert scores.metrics["accuracy"] == trained.outcome.metrics["test_accuracy"] > 0.5
     assert len(scores.right) == trained.outcome.examples
-    data = dataset.load(Packed(*made), 16, decode.decoder(16))
+    data = dataset.load(Packed(*made), 16, decode.decoder(16), 2)
     held = 6 * len(data.validation_images) + len(data.test_images)
     seen = len(data.train_images) + steps.steps * 24 + held  # the statistics are of all training images, here
     assert steps.verified().startswith(f"index.bin and {seen} records, ") and len(steps.verified()) <= 64
@@ -193,7 +193,7 @@ def test_a_folder_that_is_not_packed_and_a_part_without_images_are_one_line(tmp_
 
 
 def test_a_step_says_how_long_it_waited_for_data(made: tuple[Path, DatasetId]) -> None:
-    data = dataset.load(Packed(*made), 16, decode.decoder(16))
+    data = dataset.load(Packed(*made), 16, decode.decoder(16), 2)
 
     def slow(contents: Any, sizes: Any) -> Any:
         time.sleep(0.05)
@@ -201,7 +201,7 @@ def test_a_step_says_how_long_it_waited_for_data(made: tuple[Path, DatasetId]) -
 
     settings: Any = SETTINGS
     slowed: Any = replace(data, train_images=replace(data.train_images, decode=slow))
-    ahead = inputs.Ahead(settings, slowed, 1, 0, 24)
+    ahead = inputs.Ahead(settings, slowed, 0, 24)
     for step in range(8):
         ahead.take(step)
     assert ahead.waited > 0.2
