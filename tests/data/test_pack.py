@@ -151,13 +151,20 @@ def test_a_csv_takes_nothing_from_outside_its_folder(tmp_path: Path) -> None:
 
 def test_nothing_that_is_there_is_written_over(tmp_path: Path, photos: Path) -> None:
     write_packed(tmp_path / "mine", photos)
-    for out in (tmp_path / "mine", photos):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("mine")
+    for out in (tmp_path / "mine", tmp_path / "other"):
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         with pytest.raises(SettingError, match="already"):
             quietly(photos, out)
         assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(SettingError, match="is no packed folder"):
-        quietly(photos, photos, update=True)
+    for source, out, why in (
+        (photos, tmp_path / "other", "is no packed folder"),
+        (photos, photos, "lies in"),
+        (photos, photos / "mine", "lies in"),
+    ):
+        with pytest.raises(SettingError, match=why):
+            quietly(source, out, update=True)
 
 
 def test_array_records_of_examples_are_packed(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def pack(source: Path, out: Path, layout: Packing, skip: bool, update: bool, say
         DataError: images are refused, or changed while they were packed.
         NotReady: the disk has no room.
     """
+    if out.resolve().is_relative_to(source.resolve()):
+        raise SettingError(f"{out} lies in {source}, whose images it would be one of", legal="a folder beside it")
     layout = _existing(out, layout, update)
     images, refused = examine(sources.items(source))
     if refused and not skip:
