@@ -101,7 +101,9 @@ PLANTING = {
     "tests/test_console.py",
     "tests/cloud/",
     "tests/data/",
+    "tests/report/test_use.py",
     "tests/support/",
+    "tests/test_workflows.py",
     "src/harness/provenance/patterns.py",
 }
 

@@ -247,7 +247,7 @@ def test_the_visible_table_is_saved_as_csv(opened: Any, tmp_path: Path) -> None:
     shown.fill("#filter", "seed > 0")
 
     def saved() -> list[dict[str, str]]:
-        with shown.expect_download() as download:
+        with shown.expect_download(timeout=60_000) as download:
             shown.click("#csv")
         assert download.value.suggested_filename == "runs.csv"
         return list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

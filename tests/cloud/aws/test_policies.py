@@ -38,6 +38,7 @@ OTHERWISE = {
     "head_bucket": "s3:ListBucket",
     "list_objects_v2": "s3:ListBucket",
     "download_file": "s3:GetObject",
+    "copy_object": "s3:PutObject",  # and s3:GetObject of what is copied
     "delete_objects": "s3:DeleteObject",
 }
 OTHERS = {"search"}  # names of operations that are methods of other objects here: regular expressions'
