@@ -56,6 +56,14 @@ def cifar10() -> Path | None:
 
 
 @pytest.fixture(scope="module")
+def comet_aside() -> Iterator[None]:
+    """For tests of other things: a client of Comet that logs nothing, and is there at once, for what they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "fakes" / "comet"))
+        yield
+
+
+@pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     """AWS on loopback, with what a burst needs."""
     from harness.launch import engine

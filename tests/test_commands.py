@@ -15,6 +15,8 @@ from tests import test_documents as documents
 from tests.support import projects
 from tests.support.projects import PLANTED, SLOW, TINY, broken, git, make_project, type_in
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 # What is not run here: how it begins, and why. A test that is named runs it, or what it is made of.
 NOT_HERE = (
     (r"make (test|test-long|coverage|check|mutants|lock|faults|crate|torch|figures|planted)\b", "CI's own, or hours"),

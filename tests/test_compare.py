@@ -11,7 +11,10 @@ from tests.planning.test_replay import dvc
 from tests.support import programs, small_data
 from tests.support.projects import git, make_project, record_of, runs, type_in
 
-pytestmark = pytest.mark.slow  # each command is a program of its own; most import TensorFlow or the SDK
+pytestmark = [
+    pytest.mark.slow,  # each command is a program of its own; most import TensorFlow or the SDK
+    pytest.mark.usefixtures("comet_aside"),
+]
 
 
 def second_version(folder: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.projects import git, make_project, record_of, runs
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 QUICK = "conf/scale_of/cifar10/quick.yaml"
 BIN = Path(sys.executable).parent
 

@@ -10,7 +10,7 @@ from harness.settings.project import ROOT
 from tests.support import projects
 from tests.support.projects import make_project, record_of, type_in
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("comet_aside")]
 STEPS = re.findall(r"(?s)\*\*(\d)\. .*?```python\n(.*?)```", (ROOT / "docs" / "programs.md").read_text())
 WORDS = ("program=mine", "mode.runner=process", "mode.threads=1")
 

@@ -14,6 +14,8 @@ from harness.settings import command_line
 from harness.sharing import find
 from tests.evidence.test_decision import claimed
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 
 @pytest.mark.parametrize(
     ("old", "new", "classes", "code"),

@@ -11,6 +11,8 @@ from harness.settings.project import ROOT
 from tests.support import projects
 from tests.support.projects import PLANTED, git, make_project, record_of, type_in
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 TEMPLATE = ROOT / "template"
 QUICK = "mode.runner=process mode.threads=2"
 SMALL = "resnet_size=8 epochs=1 num_data_batches=1 validation_images=1000 warmup_epochs=0 data.url=null"

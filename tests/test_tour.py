@@ -9,6 +9,8 @@ import pytest
 from harness.settings.project import ROOT
 from tests.support.projects import PLANTED, make_project
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 TOUR = ROOT / "docs" / "tour.ipynb"
 
 

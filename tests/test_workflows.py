@@ -22,6 +22,8 @@ from tests.support import blobs
 from tests.support.blobs import branched, git_says, in_force, on_main, shell, trained, typed
 from tests.support.projects import git
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 GITLAB = ROOT / ".gitlab-ci.yml"

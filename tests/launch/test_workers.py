@@ -16,7 +16,10 @@ from tests.support.projects import (
     type_in,
 )
 
-pytestmark = pytest.mark.slow  # each command is a program of its own
+pytestmark = [
+    pytest.mark.slow,  # each command is a program of its own
+    pytest.mark.usefixtures("comet_aside"),
+]
 TWO = ("mode.instance_count=2", "mode.threads=1")
 
 

@@ -17,7 +17,10 @@ from harness.runs import reading, run_folder
 from harness.sharing import crate
 from tests.support.projects import TINY, git, make_project, runs, type_in
 
-pytestmark = pytest.mark.slow  # each command is a program of its own
+pytestmark = [
+    pytest.mark.slow,  # each command is a program of its own
+    pytest.mark.usefixtures("comet_aside"),
+]
 SCORE = "src/programs/tiny/score.py"
 
 

@@ -18,7 +18,10 @@ from tests.support import programs
 from tests.support.lacking import lacking
 from tests.support.projects import ROOT, git, make_project, record_of, runs, type_in
 
-pytestmark = pytest.mark.slow  # each command is a program of its own
+pytestmark = [
+    pytest.mark.slow,  # each command is a program of its own
+    pytest.mark.usefixtures("comet_aside"),
+]
 
 SETTINGS = ("program=tiny", "epochs=2", "mode.threads=2", "mode.runner=process")
 TRAINING = "src/programs/tiny/training.py"

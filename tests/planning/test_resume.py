@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.projects import TINY, broken, docker_kill, interrupted, make_project, record_of, runs, type_in
 
-pytestmark = pytest.mark.slow  # each command is a program of its own
+pytestmark = [
+    pytest.mark.slow,  # each command is a program of its own
+    pytest.mark.usefixtures("comet_aside"),
+]
 
 SLOWLY = (*TINY, "pause=0.1")  # six steps an epoch
 

@@ -20,7 +20,12 @@ from tests.support.cloud import SECRETS, SENT, pushed
 from tests.support.lacking import ON_CI, lacking
 from tests.support.projects import make_project, record_of, type_in
 
-pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]  # CI may have to install PyTorch first
+pytestmark = [
+    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.long,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]  # CI may have to install PyTorch first
 DIGITS, REVIEWS, SCRIPT = (
     (f"program={name}", "mode.threads=2", "epochs=2") for name in ("digits", "reviews", "script")
 )

@@ -18,6 +18,8 @@ from tests.support.projects import record_of, runs, type_in
 from tests.sweep.conftest import ERROR, Formula, summary
 from tests.test_pipeline import dvc
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 
 def test_an_interrupted_grid_resumes_and_repeats_nothing(tmp_path, sweep, capsys):
     words = ("learning_rate=0.1,0.2", "seed=0,1,2,3", "sweep=grid")

@@ -19,6 +19,8 @@ from harness.sweep import grid, search, space, study
 from tests.support.projects import record_of, type_in
 from tests.sweep.conftest import ACCURACY, ERROR, SEARCH, Formula, summary
 
+pytestmark = pytest.mark.usefixtures("comet_aside")
+
 
 @pytest.mark.long
 def test_an_interrupted_search_proposes_what_an_uninterrupted_one_does(tmp_path, sweep):

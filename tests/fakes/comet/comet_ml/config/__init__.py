@@ -1,0 +1,1 @@
+"""Where Comet's client keeps its settings."""
