@@ -104,6 +104,7 @@ def test_a_run_leaves_these_names_and_no_secret(trained):
         assert path.is_dir() or not any(secret in path.read_bytes() for secret in secrets), path
 
 
+@pytest.mark.long
 def test_the_same_again_is_the_same_weights(trained, project):
     _, run = trained
     first = record_of(run)
@@ -114,6 +115,7 @@ def test_the_same_again_is_the_same_weights(trained, project):
     assert second.artifacts["model.keras"] == first.artifacts["model.keras"]
 
 
+@pytest.mark.long
 def test_evaluate_finds_the_recorded_accuracy_and_notices_another_model(trained, project, tmp_path):
     _, run = trained
     found = record_of(run).results
@@ -131,6 +133,7 @@ def test_evaluate_finds_the_recorded_accuracy_and_notices_another_model(trained,
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.docker
 def test_a_container_gives_the_same_experiment_and_the_same_weights(trained, project, training_image):
     _, run = trained

@@ -107,6 +107,7 @@ def sdk(host: Host) -> int:
     return int(host.lines[0].removeprefix("sdk="))
 
 
+@pytest.mark.long
 def test_a_worker_in_a_container_gets_code_data_and_checkpoints_and_its_outputs_are_found(hosts):
     host = hosts["good"]
     ended = host.end()

@@ -64,6 +64,7 @@ def test_what_is_missing_is_what_applies_here_and_has_another_version(lock: str,
     assert environments.missing(lock.encode()) == missing
 
 
+@pytest.mark.long
 def test_another_lock_gets_an_environment_of_its_own_once(root: Path, package: bytes) -> None:
     said: list[str] = []
     pythons: list[Path] = []

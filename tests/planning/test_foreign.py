@@ -143,6 +143,7 @@ Training.finish = _all
     assert "counted again by this checkout's program" in done.stdout
 
 
+@pytest.mark.long
 def test_settings_of_a_plan_are_checked_as_typed_ones_are(project, tmp_path):
     config = json.loads((runs(project)[0] / "plan.json").read_text())["experiment"]["config"]
     before = runs(project)

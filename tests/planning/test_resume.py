@@ -21,6 +21,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_project(tmp_path_factory.mktemp("projects") / "project")
 
 
+@pytest.mark.long
 def test_a_killed_worker_is_a_failed_run_that_says_so_and_goes_on_with_resume(project):
     run = broken(project, "epoch=2 ", signal.SIGKILL, "mode.runner=process", *SLOWLY, "epochs=6")
     found = record_of(run)

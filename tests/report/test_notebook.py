@@ -71,6 +71,7 @@ answer = loaded._repr_html_()
     assert "<script" not in shown and "&lt;script&gt;" in shown and "<th>seed</th>" in shown
 
 
+@pytest.mark.long
 def test_a_replay_gives_the_verdict_and_says_what_was_changed(project: Path) -> None:
     code = """
 run = harness.load("runs")[0]

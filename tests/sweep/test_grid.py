@@ -21,6 +21,7 @@ from tests.test_pipeline import dvc
 pytestmark = pytest.mark.usefixtures("comet_aside")
 
 
+@pytest.mark.long
 def test_an_interrupted_grid_resumes_and_repeats_nothing(tmp_path, sweep, capsys):
     words = ("learning_rate=0.1,0.2", "seed=0,1,2,3", "sweep=grid")
     first, second, third = Formula(tmp_path, left=3), Formula(tmp_path), Formula(tmp_path)

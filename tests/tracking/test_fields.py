@@ -62,6 +62,7 @@ def copy(run, kind: str, url: str = "", **options: Any) -> None:
     subprocess.run(words, env=surroundings, input=RECORDED, capture_output=True, check=True, timeout=60)
 
 
+@pytest.mark.long
 def test_the_rest_interface_gets_git_patch_command_output_and_packages_and_a_followed_run_says_nothing_twice(run):
     server = Server("answers")
     name = f"train_{PLANNED.description.objective.name}"
@@ -88,6 +89,7 @@ def test_the_rest_interface_gets_git_patch_command_output_and_packages_and_a_fol
     assert [each["step"] for each in logged] == [20]
 
 
+@pytest.mark.long
 def test_the_data_of_a_job_becomes_one_artifact_that_later_runs_use(run):
     data = PLANNED.experiment.dataset
     run.cloud.write_text(json.dumps({"bucket": "b", "prefix": "mine"}))

@@ -19,6 +19,8 @@ from harness.sharing import find, run_archive
 from harness.tracking.key import experiment_key
 from tests.tracking.test_tracker import COMPLETED, KEY, NETRC, PLANNED, Copied, Server, acting, environment, nobody
 
+pytestmark = pytest.mark.long  # each copy is one of Comet's own client
+
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory):

@@ -31,6 +31,8 @@ from harness.tracking import tracker
 from tests.support.closed import closed
 from tests.support.plans import PLAN
 
+pytestmark = pytest.mark.long  # Comet's own client starts more than twenty times
+
 KEY = "planted0comet0key0of0the0tests00"  # what must reach no file
 NETRC = "default login me password of-no-concern-to-comet\n"  # pragma: allowlist secret
 CONFIG: dict[str, bool | int | float | str] = {

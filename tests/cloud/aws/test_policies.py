@@ -140,6 +140,7 @@ def allows(policy: list[dict], action: str, resource: str) -> bool:
     )
 
 
+@pytest.mark.long
 def test_what_a_burst_asks_for_is_what_the_policies_allow(tmp_path):
     project = tiny_project(tmp_path / "project")
     with Aws(grace=5) as aws:

@@ -59,6 +59,7 @@ def run(steps: training.ImageTraining, folder: Path) -> loop.Trained:
     return loop.Loop(steps, "images", lambda values: None, checkpointer, clock.Clock()).run()
 
 
+@pytest.mark.long
 def test_a_training_that_is_put_back_at_any_step_ends_with_the_same_bits(
     made: tuple[Path, DatasetId], tmp_path: Path
 ) -> None:
