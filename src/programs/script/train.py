@@ -50,10 +50,10 @@ for epoch in range(begun + 1, args.epochs + 1):
         optimizer.zero_grad()
         nn.functional.binary_cross_entropy_with_logits(model(train[0][rows]), train[1][rows]).backward()
         optimizer.step()
+    accuracy, loss = judge(*train)
+    print(f"epoch={epoch} train_accuracy={accuracy} train_loss={loss}")  # a resumed run does not say it again
     kept = {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(kept, newest.with_suffix(".part"))
     newest.with_suffix(".part").replace(newest)
-    accuracy, loss = judge(*train)
-    print(f"epoch={epoch} train_accuracy={accuracy} train_loss={loss}")
 print("test_accuracy={} test_loss={} test_examples={}".format(*judge(*test), len(test[0])))
 torch.save(model.state_dict(), args.model_dir / "model.pt")
