@@ -11,14 +11,13 @@ import pytest
 
 from benchmarks import generated_runs
 from harness.contract import bundle
-from harness.contract.record import RunRecord
 from harness.launch import engine, environments
 from harness.report import gather
 from harness.settings.project import ROOT
 from tests.support import projects
 from tests.support.cloud import SECRETS, SENT, pushed
 from tests.support.lacking import ON_CI, lacking
-from tests.support.projects import make_project, record_of, type_in
+from tests.support.projects import done, make_project, newest, record_of
 
 pytestmark = [
     pytest.mark.usefixtures("comet_aside"),
@@ -44,17 +43,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / environments.FOLDER).mkdir(parents=True)
         (folder / environments.FOLDER / name).symlink_to(made.parent)
     return folder
-
-
-def done(project: Path, *words: str, verb: str = "train", **environment: str) -> str:
-    """What a command printed that worked."""
-    ended = type_in(project, *words, verb=verb, **environment)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def newest(project: Path) -> RunRecord:
-    return record_of(projects.runs(project)[-1])
 
 
 def image(program: str) -> None:

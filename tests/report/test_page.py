@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from harness.report import table as tables
 from harness.report.rows import row_of
 from harness.runs import stored
 from harness.sharing import run_archive
+from tests.support.browser import until
 from tests.support.planted import planted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -343,36 +343,6 @@ def few(tmp_path_factory):
     folder = tmp_path_factory.mktemp("few")
     generated_runs.leave(folder / "runs", 60, epochs=6)
     return written(folder)
-
-
-@pytest.fixture
-def opened(browser):
-    """Opens a file, or an address, in a page of its own; any error in it fails the test."""
-    pages, errors = [], []
-
-    def begin(where, width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(60_000)
-        pages.append(context)
-        made = context.new_page()
-        made.on("pageerror", lambda error: errors.append(str(error)))
-        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        made.goto(where if isinstance(where, str) else where.as_uri())
-        until(made, "performance.getEntriesByName('first-chart').length")
-        return made
-
-    yield begin
-    for each in pages:
-        each.close()
-    assert not errors
-
-
-def until(shown, condition):
-    """Wait for it; asked from here, for the page forbids what Playwright's own waiting does in it."""
-    end = time.monotonic() + 60
-    while not shown.evaluate(condition):
-        assert time.monotonic() < end, condition
-        time.sleep(0.02)
 
 
 def count(shown):

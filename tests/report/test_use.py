@@ -7,7 +7,6 @@ import io
 import json
 import re
 import threading
-import time
 import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from harness.contract.plan import Promise
 from harness.contract.record import Bill
 from harness.report import details, gather, page, serve
 from harness.runs.run_folder import RunFolder
+from tests.support.browser import until
 from tests.support.planted import planted
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><rect width="20" height="10" fill="red"/></svg>'
@@ -79,35 +79,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("told")
     ids = [run.path.name for run in evidence(folder / "runs")]
     return written(folder), ids
-
-
-def until(shown: Any, condition: str) -> None:
-    end = time.monotonic() + 60
-    while not shown.evaluate(condition):
-        assert time.monotonic() < end, condition
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def opened(browser: Any) -> Any:
-    """Opens a file, or an address, in a page of its own; any error in it fails the test."""
-    contexts, errors = [], []
-
-    def begin(where: Path | str, width: int = 1280, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        made = context.new_page()
-        made.on("pageerror", lambda error: errors.append(str(error)))
-        made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        made.goto(where if isinstance(where, str) else where.as_uri())
-        until(made, "performance.getEntriesByName('first-chart').length")
-        return made
-
-    yield begin
-    for each in contexts:
-        each.close()
-    assert not errors
 
 
 def tick(shown: Any, *ids: str) -> None:

@@ -162,3 +162,15 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def done(project: Path, *words: str, verb: str = "train", **environment: str) -> str:
+    """What a command printed that worked."""
+    ended = type_in(project, *words, verb=verb, **environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def newest(project: Path) -> record.RunRecord:
+    """The record of the newest run."""
+    return record_of(runs(project)[-1])

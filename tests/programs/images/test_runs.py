@@ -11,7 +11,7 @@ import pytest
 from harness.contract.packed import INDEX
 from tests.support import images, projects
 from tests.support.cloud import SECRETS, SENT, pushed
-from tests.support.projects import broken, git, make_project, record_of, type_in
+from tests.support.projects import broken, done, git, make_project, newest, type_in
 
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("comet_aside")]
 IMAGES = ("program=images", "resnet_size=8", "image_size=16", "batch_size=20", "warmup_epochs=0")
@@ -41,22 +41,11 @@ def pin(project: Path) -> None:
     (project / "mine.dvc").write_text(f"outs:\n- md5: {found.hash}\n  hash: md5\n  path: mine\n")
 
 
-def done(project: Path, *words: str, verb: str = "train", **environment: str) -> str:
-    """What a command printed that worked."""
-    ended = type_in(project, *words, verb=verb, **environment)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def newest(project: Path) -> Any:
-    return record_of(projects.runs(project)[-1])
-
-
 def test_a_training_that_is_killed_and_resumed_ends_with_the_same_bits_and_replays(project: Path) -> None:
     done(project, *HERE)
     whole = newest(project)
     assert re.fullmatch(r"algo-1: index.bin and \d+ records, \d+ bytes", whole.verified[0])
-    assert whole.environment["settings"]["decoder"] == "tensorflow INTEGER_ACCURATE"
+    assert whole.environment is not None and whole.environment["settings"]["decoder"] == "tensorflow INTEGER_ACCURATE"
     run = broken(project, "epoch=2", signal.SIGKILL, *HERE)
     done(project, f"resume={run.name}", "mode.runner=process", "mode.verify=read")
     assert newest(project).weights == whole.weights
