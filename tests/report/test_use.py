@@ -172,6 +172,17 @@ def test_a_run_has_a_page_of_its_own(opened: Any, told: tuple[Path, list[str]]) 
 
 
 @pytest.mark.browser
+def test_nothing_moves_when_a_chart_without_numbers_comes_into_sight(opened: Any, tmp_path: Path) -> None:
+    one(tmp_path / "runs", 0, {"test_accuracy": 0.5})
+    shown = opened(written(tmp_path))
+    where = "document.getElementById('table').getBoundingClientRect().top + scrollY"
+    before = shown.evaluate(where)
+    shown.evaluate("scrollTo(0, document.body.scrollHeight)")
+    until(shown, "stale.size === 0")
+    assert shown.evaluate(where) == before
+
+
+@pytest.mark.browser
 def test_differences_are_shown_against_a_pinned_baseline(opened: Any, tmp_path: Path) -> None:
     for number, (accuracy, loss) in enumerate([(0.5, 0.9), (0.6, 0.7), (0.45, 1.0)]):
         one(tmp_path / "runs", number, {"test_accuracy": accuracy, "test_loss": loss}, momentum=0.8 + number / 100)

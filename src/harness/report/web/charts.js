@@ -204,10 +204,14 @@ function drawScatter(id, name, axis, { data, view, goal, units, look, width }) {
   return put(id, traces, layout(look, { uirevision: score, xaxis: { title: { text: axis.title, standoff: 6 }, type: log ? "log" : "linear", rangemode: "tozero" }, yaxis: axisFor(metric, score, extent(known.map((unit) => mean(data, unit, score)))) }), width);
 }
 
+// `needs`: what some unit must have besides its score, else the chart takes no place. That is known before it is drawn, lest
+// what lies below it moves when it comes into sight.
+const nothingFor = (chart, { data, goal, units }) => chart.needs && !units.some((unit) => [goal.score, ...chart.needs].every((name) => mean(data, unit, name) !== null));
+
 const CHARTS = [
   { id: "curves", draw: drawCurves },
-  { id: "bars", draw: drawBars },
+  { id: "bars", needs: [], draw: drawBars },
   { id: "parallel", draw: drawParallel },
-  { id: "time", draw: (context) => drawScatter("time", "minutes", { what: "training time", title: "minutes of training", unit: "minutes" }, context) },
-  { id: "cost", draw: (context) => drawScatter("cost", "usd", { what: "cost", title: "USD", unit: "USD" }, context) },
+  { id: "time", needs: ["minutes"], draw: (context) => drawScatter("time", "minutes", { what: "training time", title: "minutes of training", unit: "minutes" }, context) },
+  { id: "cost", needs: ["usd"], draw: (context) => drawScatter("cost", "usd", { what: "cost", title: "USD", unit: "USD" }, context) },
 ];

@@ -35,7 +35,10 @@ function render() {
   const groups = view.grouped ? ` in ${units.length} ${units.length === 1 ? "experiment" : "experiments"}` : "";
   $("count").textContent = `${rows.length} of ${data.count} runs${groups}`;
   for (const node of document.querySelectorAll(".score")) node.textContent = words(goal.score);
-  CHARTS.forEach((chart) => stale.add(chart.id));
+  for (const chart of CHARTS) {
+    stale.add(chart.id);
+    if (nothingFor(chart, context)) $(chart.id).classList.add("empty");
+  }
   fillChips(context);
   drawSeen();
   fillTable(context, allRows);
