@@ -16,7 +16,7 @@ def only(source: Source) -> Sample:
         DataError: it has none either.
     """
     if source.sample is None:
-        raise DataError("this program has no data: nothing is pinned, and it has no sample", legal="data.pin=FILE.dvc")
+        raise DataError("this program has no data: nothing is pinned, and it has no sample", legal="data.pin=FILE.dvc", command="dvc add FOLDER")
     return source.sample
 
 

@@ -137,7 +137,7 @@ def _count(verb: Verb, typed: Sequence[str]) -> None:
         raise SettingError(
             f"{verb.name}.py takes {verb.names.in_words}",
             legal=verb.names.about,
-            command=f"{verb.command} {' '.join([verb.names.word] * min(verb.names.counts))}".rstrip(),
+            command=f"{verb.command} {verb.names.word if min(verb.names.counts) == 1 else '--help'}",
         )
 
 

@@ -48,7 +48,7 @@ def since(root: Path, revision: str, settings: Config) -> Changes:
         changed = output(root, "diff", "--name-only", "--no-renames", "--relative", "-z", fork, "--")
     except GitFailed as error:
         what = f"{revision[:100]} is no commit that this checkout has a common history with"
-        raise NotReady(what, legal="a branch, tag or commit", command="git fetch --unshallow") from error
+        raise NotReady(what, legal="a branch, tag or commit", command="git fetch --all") from error
     names = changed.decode(errors="replace").split("\0")
     found = {_word(root, name, settings) for name in names if name}
     return Changes(base.decode(), fork, tuple(word for word in ALL if word in found or (anything and not in_force)))
