@@ -127,15 +127,17 @@ class Prover:
     def _run(self, run: RunFolder, kill_at: int | None = None) -> RunRecord:
         """Follow one training; it is killed when it has left the checkpoint of the step `kill_at`.
 
-        A command is killed when it has said the numbers of the epoch `kill_at`.
+        A command is killed when it has said the numbers of the epoch `kill_at`: by its worker where the plan says so,
+        which then reads what the command had printed by then, and else with its worker.
         """
         planned = run.planned()
+        by_host = self._command and kill_at is not None and planned.placement.stop_after is None
         runner = local.runner(planned.placement)
 
         def listen(line: str) -> None:
             with run.log.open("a", encoding="utf-8") as file:
                 print(line, file=file)
-            if self._command and kill_at is not None and f"epoch={kill_at}" in line.split():
+            if by_host and f"epoch={kill_at}" in line.split():
                 runner.stop(at_once=True)
 
         with _killer(runner, run, None if self._command else kill_at):
