@@ -1,5 +1,6 @@
 """What all tests share: the rule for tests that need a Docker engine, its image, and where real CIFAR-10 is."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -58,8 +59,22 @@ def cifar10() -> Path | None:
 @pytest.fixture(scope="module")
 def comet_aside() -> Iterator[None]:
     """For tests of other things: a client of Comet that logs nothing, and is there at once, for what they start."""
+    with _first_imported("comet"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def plots_aside() -> Iterator[None]:
+    """For tests of other things: a matplotlib that draws nothing, and is there at once, for what they start."""
+    with _first_imported("plots"):
+        yield
+
+
+@contextlib.contextmanager
+def _first_imported(fake: str) -> Iterator[None]:
+    there = [str(Path(__file__).parent / "fakes" / fake), *filter(None, [os.environ.get("PYTHONPATH")])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "fakes" / "comet"))
+        patch.setenv("PYTHONPATH", os.pathsep.join(there))
         yield
 
 

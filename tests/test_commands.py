@@ -15,7 +15,7 @@ from tests import test_documents as documents
 from tests.support import projects
 from tests.support.projects import PLANTED, SLOW, TINY, broken, git, make_project, type_in
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 # What is not run here: how it begins, and why. A test that is named runs it, or what it is made of.
 NOT_HERE = (

@@ -13,7 +13,7 @@ from tests.support.projects import git, make_project, record_of, runs, type_in
 
 pytestmark = [
     pytest.mark.slow,  # each command is a program of its own; most import TensorFlow or the SDK
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]
 
 

@@ -13,7 +13,7 @@ from tests.support import blobs
 from tests.support.blobs import branched, git_says, in_force, on_main, shell, trained, typed
 from tests.support.projects import PLANTED, git, runs
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from tests.support import projects
 from tests.support.projects import make_project, record_of, type_in
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("comet_aside", "plots_aside")]
 
 
 @pytest.fixture(scope="module")

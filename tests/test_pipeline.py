@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.projects import git, make_project, record_of, runs
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 QUICK = "conf/scale_of/cifar10/quick.yaml"
 BIN = Path(sys.executable).parent

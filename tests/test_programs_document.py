@@ -10,7 +10,7 @@ from harness.settings.project import ROOT
 from tests.support import projects
 from tests.support.projects import make_project, record_of, type_in
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("comet_aside")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("comet_aside", "plots_aside")]
 STEPS = re.findall(r"(?s)\*\*(\d)\. .*?```python\n(.*?)```", (ROOT / "docs" / "programs.md").read_text())
 # It prints two epochs and keeps a checkpoint of the second before anyone has read the first.
 AHEAD = """

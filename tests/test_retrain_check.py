@@ -14,7 +14,7 @@ from harness.settings import command_line
 from harness.sharing import find
 from tests.evidence.test_decision import claimed
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from harness.settings.project import ROOT
 from tests.support import projects
 from tests.support.projects import PLANTED, git, make_project, record_of, type_in
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 TEMPLATE = ROOT / "template"
 QUICK = "mode.runner=process mode.threads=2"

@@ -22,7 +22,7 @@ from tests.support import blobs
 from tests.support.blobs import branched, git_says, in_force, on_main, shell, trained, typed
 from tests.support.projects import git
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))

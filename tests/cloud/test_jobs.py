@@ -18,7 +18,7 @@ from tests.support.projects import TINY, git, record_of, runs, type_in
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.long,
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]  # each command is a program of its own; most import TensorFlow or the SDK
 
 

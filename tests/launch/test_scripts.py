@@ -17,7 +17,7 @@ from tests.support import programs
 from tests.support.lacking import lacking
 from tests.support.projects import broken, git, make_project, record_of, runs, type_in
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 SCRIPT = ("program=scripted", "mode.threads=1")
 PROCESS, CONTAINER = "mode.runner=process", "mode.runner=container"

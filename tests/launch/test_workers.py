@@ -18,7 +18,7 @@ from tests.support.projects import (
 
 pytestmark = [
     pytest.mark.slow,  # each command is a program of its own
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]
 TWO = ("mode.instance_count=2", "mode.threads=1")
 

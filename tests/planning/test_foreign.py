@@ -19,7 +19,7 @@ from tests.support.projects import TINY, git, make_project, runs, type_in
 
 pytestmark = [
     pytest.mark.slow,  # each command is a program of its own
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]
 SCORE = "src/programs/tiny/score.py"
 

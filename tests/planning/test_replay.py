@@ -20,7 +20,7 @@ from tests.support.projects import ROOT, git, make_project, record_of, runs, typ
 
 pytestmark = [
     pytest.mark.slow,  # each command is a program of its own
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]
 
 SETTINGS = ("program=tiny", "epochs=2", "mode.threads=2", "mode.runner=process")

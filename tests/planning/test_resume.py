@@ -10,7 +10,7 @@ from tests.support.projects import TINY, broken, docker_kill, interrupted, make_
 
 pytestmark = [
     pytest.mark.slow,  # each command is a program of its own
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
 ]
 
 SLOWLY = (*TINY, "pause=0.1")  # six steps an epoch

@@ -20,7 +20,7 @@ from tests.support.lacking import ON_CI, lacking
 from tests.support.projects import done, make_project, newest, record_of
 
 pytestmark = [
-    pytest.mark.usefixtures("comet_aside"),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
     pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(900),

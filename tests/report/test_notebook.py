@@ -13,7 +13,7 @@ import pytest
 from harness.settings.project import ROOT
 from tests.support.projects import TINY, make_project, runs, type_in
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 BEGIN = "import json, sys; sys.path.insert(0, 'src'); import harness; from harness.contract.errors import NotReady\n"
 

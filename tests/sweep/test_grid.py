@@ -18,7 +18,7 @@ from tests.support.projects import record_of, runs, type_in
 from tests.sweep.conftest import ERROR, Formula, summary
 from tests.test_pipeline import dvc
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 
 @pytest.mark.long

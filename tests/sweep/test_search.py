@@ -19,7 +19,7 @@ from harness.sweep import grid, search, space, study
 from tests.support.projects import record_of, type_in
 from tests.sweep.conftest import ACCURACY, ERROR, SEARCH, Formula, summary
 
-pytestmark = pytest.mark.usefixtures("comet_aside")
+pytestmark = pytest.mark.usefixtures("comet_aside", "plots_aside")
 
 
 @pytest.mark.long

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.projects import PLANTED, make_project, record_of
 
-pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.usefixtures("comet_aside")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.usefixtures("comet_aside", "plots_aside")]
 
 
 def without_network(command: list[str]) -> list[str]:

@@ -17,7 +17,11 @@ from harness.contract import record
 from tests.support.projects import SMALL, make_project, record_of, runs, type_in
 
 ROOT = Path(__file__).parents[3]
-pytestmark = [pytest.mark.slow, pytest.mark.long]  # each worker is a program of its own that imports TensorFlow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
+]  # each worker is a program of its own that imports TensorFlow
 
 
 # The second of two workers is asked to stop in its first training, and killed in the second one, which resumes; alone,
