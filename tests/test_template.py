@@ -92,7 +92,8 @@ def test_it_trains_and_passes_its_tests(
     assert record.status == "completed" and record.experiment.program == program
     assert record.provenance.git is not None and not record.provenance.git.dirty
     assert "2 passed" in make(project, "test")
-    assert "verdict   IDENTICAL" in make(project, "repro-check")
+    if kind != "cifar10":  # two more trainings with TensorFlow, which its own test replays
+        assert "verdict   IDENTICAL" in make(project, "repro-check")
     refused = type_in(project, "mode=cloud", "mode.instance_type=ml.none")
     assert refused.returncode == 2 and ("mode=cloud does not exist" in refused.stderr) == (cloud == "false")
     assert changes(project) == []

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tests.fakes.sagemaker.server import MANIFEST, OCI, Aws, Fault
 from tests.support.shell_jobs import UNTIL_STOPPED, Account, channel, compute
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.slow]
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 

@@ -25,6 +25,8 @@ from harness.sharing import run_archive
 from tests.support.browser import until
 from tests.support.planted import planted
 
+pytestmark = pytest.mark.slow  # a minute together
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 8e6  # bytes
 NASTY = '</script><script>window.broken=1</script><img src=x onerror="window.broken=1">'

@@ -23,6 +23,8 @@ from harness.runs.run_folder import RunFolder
 from tests.support.browser import until
 from tests.support.planted import planted
 
+pytestmark = pytest.mark.slow  # a minute together
+
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><rect width="20" height="10" fill="red"/></svg>'
 BEFORE = "".join(f"line {number}\n" for number in range(30))
 AFTER = BEFORE.replace("line 7\n", "line seven\n").replace("line 20\n", "")

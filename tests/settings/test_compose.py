@@ -17,6 +17,8 @@ from harness.settings.schema import Config
 from harness.settings.sweeps import examples
 from tests.support.verbs import ROOT, TRAIN, composed
 
+pytestmark = pytest.mark.slow  # a minute together
+
 # What commit c41321c composed, which had no program to choose; a line's own values are those that differ from a base.
 EARLIER = json.loads((ROOT / "tests" / "settings" / "composed.json").read_text())
 SINCE = {

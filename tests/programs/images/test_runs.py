@@ -13,7 +13,12 @@ from tests.support import images, projects
 from tests.support.cloud import SECRETS, SENT, pushed
 from tests.support.projects import broken, done, git, make_project, newest, type_in
 
-pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("comet_aside", "plots_aside")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("comet_aside", "plots_aside"),
+]
 IMAGES = ("program=images", "resnet_size=8", "image_size=16", "batch_size=20", "warmup_epochs=0")
 HERE = (*IMAGES, "mode.runner=process", "mode.threads=2", "mode.verify=read", "epochs=6")
 

@@ -1,4 +1,4 @@
-"""What our copies of a run ask of matplotlib, for tests of other things: its import and a curve take a second of a core.
+"""What our copies of a run ask of matplotlib, for tests of other things: its import and a curve take a core a second.
 
 A picture that is saved is an empty one.
 """

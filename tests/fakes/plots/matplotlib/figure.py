@@ -1,6 +1,6 @@
 """Figures that hold nothing."""
 
-from matplotlib import Drawn
+from . import Drawn
 
 
 def Figure(**_: object) -> Drawn:
