@@ -11,6 +11,7 @@ file. In headless Chromium `first_chart_s` is from the beginning of the navigati
 on a machine that others use, too, they tell more. `load` is how many programs wanted a core meanwhile.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -114,4 +115,6 @@ def least_median(values: list[float], digits: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [str(ROOT / "runs")])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", default=[str(ROOT / "runs")], help="folders of runs")
+    main(parser.parse_args().runs)

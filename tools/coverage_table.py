@@ -5,6 +5,7 @@ tests make, and of the code in run folders, count for the lines of src/ that the
 runs in containers, and programs that a test starts with an environment of its own. The last line is the total.
 """
 
+import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -55,4 +56,5 @@ def table(sums: Mapping[str, tuple[int, int]]) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

@@ -7,6 +7,7 @@ Trains a small model, changes one thing, replays, compares, exports, writes the 
 works as it is shown.
 """
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -105,4 +106,7 @@ def emphasise(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(console.main(lambda: main(*(sys.argv[1:2] or ["runs/demo"]))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", default="runs/demo", help="where the runs go (runs/demo)")
+    arguments = parser.parse_args()
+    sys.exit(console.main(lambda: main(arguments.folder)))

@@ -4,6 +4,7 @@ It holds what a run can be checked by (run.zip), what a check came to (verdict.j
 terminal (terminal.txt) and on the page (report.png).
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -68,4 +69,5 @@ def photograph(page: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     sys.exit(console.main(main))
