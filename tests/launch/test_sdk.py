@@ -1,15 +1,17 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from harness.launch import engine, sdk
+from harness.launch import container, engine, sdk
 from tests.support.hosts import SOURCE, gone
 from tests.support.lacking import lacking
 
@@ -65,6 +67,60 @@ def test_what_is_said_when_the_only_container_has_ended_is_still_passed_on(capsy
 
 
 @pytest.mark.docker
+def test_outputs_are_whole_at_whatever_file_the_sdk_is_stopped_when_it_puts_them_away(tmp_path, monkeypatch):
+    from sagemaker.train.local import local_container
+
+    host, seen = tmp_path / "algo-1" / "output", []
+    written = {"data/record.json": "{}", "data/metrics.csv": "epoch\n", "failure": "none"}
+    for name, text in written.items():
+        (host / name).parent.mkdir(parents=True, exist_ok=True)
+        (host / name).write_text(text)
+
+    def look():
+        found = container.outputs(tmp_path)
+        assert {name: (found / name).read_text() for name in written} == written
+        seen.append(found)
+
+    def copy(source, target):
+        for path in sorted(Path(source).rglob("*")):
+            (to := Path(target) / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            to.mkdir(exist_ok=True) if path.is_dir() else shutil.copy(path, to)
+            look()
+
+    def remove(folder, image=None, is_studio=False):
+        for path in sorted(Path(folder).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+            look()
+        Path(folder).rmdir()
+        look()
+
+    volumes = [f"{tmp_path}/model:/opt/ml/model", f"{host}:/opt/ml/output"]
+    (tmp_path / "model").mkdir()
+    own = {"_prepare_training_volumes": [], "_create_config_file_directories": None, "_write_config_files": None}
+    own |= {"_ecr_login_if_needed": False, "_generate_compose_command": ["true"]}
+    own |= {"_generate_compose_file": {"services": {"algo-1": {"volumes": volumes}}}}
+    for name, given in own.items():
+        monkeypatch.setattr(local_container._LocalContainer, name, lambda *_, given=given: given)
+    monkeypatch.setattr(local_container, "_stream_output", lambda process: process.communicate())
+    monkeypatch.setattr(local_container, "recursive_copy", copy)
+    monkeypatch.setattr(local_container, "_rmtree", remove)
+    job = local_container._LocalContainer(
+        training_job_name="job",
+        instance_type="local_cpu",
+        instance_count=1,
+        image="none",
+        container_root=str(tmp_path),
+        input_data_config=[],
+        environment={},
+        hyper_parameters={},
+        container_entrypoint=[],
+        container_arguments=[],
+    )
+    look()
+    job.train(wait=True)
+    assert seen[0] == host and seen[-1] == tmp_path / "artifacts" / "output" and not host.exists()
+
+
 def test_what_a_job_leaves_in_the_engine_is_removed_also_where_its_host_is_killed(network, training_image):
     os.close(engine.keep_network())
     container = engine.docker("create", "--network", engine.NETWORK, training_image).stdout.strip()

@@ -122,10 +122,7 @@ class Container:
         (engine.clear_up if still else engine.clear_up_beside)(*containers)
         (self._run.job / COMPOSE_FILE).unlink(missing_ok=True)
         self._take_ownership()
-        output = self._run.job / HOST / "output"
-        if not output.exists():  # the SDK has put it away
-            output = self._run.job / "artifacts" / "output"
-        return Ended(code, reason, self._run.job / "model", output)
+        return Ended(code, reason, self._run.job / "model", outputs(self._run.job))
 
     def _failure(self, host: str) -> str | None:
         failure = self._run.job / host / "output" / "failure"
@@ -156,6 +153,15 @@ class Container:
         engine.docker(
             "run", "--rm", "--pull", "never", "--network", "none", "--volume", mount, self._image, *chown, timeout=60
         )
+
+
+def outputs(job: Path) -> Path:
+    """Where the chief's outputs are whole: the SDK copies them, removes `shared`, then the originals.
+
+    Its process may have ended at any moment of that.
+    """
+    copied = job / "artifacts" / "output"
+    return copied if copied.exists() and not (job / "shared").exists() else job / HOST / "output"
 
 
 def _states(containers: list[str]) -> list[tuple[str, dict[str, Any]]]:
