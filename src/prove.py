@@ -1,6 +1,6 @@
 """Test which promises hold for a program: does it replay to the same bits, and resume to the same bits?
 
-It trains a short version three times, in fresh processes: unbroken, again, and killed at a random step and resumed.
+It trains a short version three times, in new processes: unbroken, again, and killed and resumed (kill=SEED: where).
 """
 
 from harness import interrupt  # noqa: F401  # first: it answers Ctrl-C while the rest is imported

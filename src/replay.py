@@ -30,7 +30,7 @@ VERB = Verb(
         ("last code=here", "with the code of this working tree"),
         ("last seed=1", "with another seed"),
         ("run.zip", "a run that python src/export.py packed"),
-        ("run.zip isolated=true", "the same where its code cannot do any harm"),
+        ("run.zip isolated=true", "the same in a container without network, with its own folders alone"),
     ),
     names=Names("RUN", range(1, 2), "one run", "a run's id or folder, `last`, an archive, a Comet key, or a plan.json"),
     own=(

@@ -115,7 +115,7 @@ def takes(numbers: Measurements) -> str:
         for kind, result in speeds.items()
     )
     return table(
-        ("command", "saw"),
+        ("command", "result"),
         (
             "`make train`",
             f"{fresh['wall_s']} s from a fresh clone with packages in the download cache; {fresh['run_s']} s of it the "
@@ -130,23 +130,24 @@ def takes(numbers: Measurements) -> str:
             "`python benchmarks/accuracy.py`",
             f"`+experiment=fast` on CIFAR-10: {percent(fast['ours'], 2)} test accuracy, mean of {fast['n']} seeds that "
             f"lie {100 * fast['spread']:.2f} points apart, in {fast['minutes']} minutes each; a plain PyTorch "
-            f"ResNet-20 in that time, with the best of three rates: {percent(fast['torch'], 2)}",
+            f"ResNet-20 in that time, with the best of three learning rates: {percent(fast['torch'], 2)}",
         ),
         (
             "`python benchmarks/throughput.py`",
-            f"ResNet-20, 32, 50 with {ratios}; {numbers['throughput']['peak_rss_gb']} GB at most",
+            f"speed of training ResNet-20, 32 and 50, in this order, with {ratios}; "
+            f"{numbers['throughput']['peak_rss_gb']} GB at most",
         ),
         (
             "`python benchmarks/overhead.py`",
-            f"a configuration error in {over['error_vs_hydra']:.1f} times `import hydra`; a run in a process in "
-            f"{over['process_vs_bare']:.2f} times a bare script, one in a container "
-            f"{over['container_minus_sdk_s']:+.1f} s against a bare `ModelTrainer` script",
+            f"to refuse a wrong setting takes {over['error_vs_hydra']:.1f} times as long as `import hydra`; a run in a "
+            f"process {over['process_vs_bare']:.2f} times as long as the same script alone; one in a container "
+            f"{over['container_minus_sdk_s']:.1f} s longer than a bare `ModelTrainer` script",
         ),
         (
             "`python benchmarks/burst.py`",
-            f"from enter to the job's creation {burst['submit_minus_sdk_s']:.1f} s more than a bare `ModelTrainer` "
-            f"script, on loopback, without the trial; a second burst uploads {burst['second_data_bytes']} bytes of "
-            f"data and {burst['second_code_bytes'] / 1000:.0f} kB of all else",
+            f"to start a job in the cloud takes {burst['submit_minus_sdk_s']:.1f} s longer than in a bare `ModelTrainer` "
+            f"script (emulator, `mode.preflight=false`); a second job on the same data uploads "
+            f"{burst['second_data_bytes']} bytes of data and {burst['second_code_bytes'] / 1000:.0f} kB of code and plan",
         ),
         (
             "`python benchmarks/report.py`",
