@@ -147,3 +147,20 @@ def interrupted_within(account, tmp_path, seconds, reason, sending=None):
     assert 1.0 <= time.monotonic() - began < 1.0 + seconds
     assert (ended.reason, ended.detached) == (reason, False), lines
     return ended
+
+
+def test_a_job_is_stopped_with_credentials_that_were_renewed_since(account, tmp_path, monkeypatch):
+    run = away.stage(tmp_path / "runs")
+    monkeypatch.setattr(burst, "sent", away.directly(account, UNTIL_STOPPED.format("exit 0")))
+    sending = away.burst_of(account, account.image)
+    sending.start(run, tmp_path)
+    account.expired.add(account.environment()["AWS_ACCESS_KEY_ID"])
+    with pytest.raises(NotReady, match="have expired"):
+        sending.stop(at_once=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "renewed")
+    sending.stop(at_once=False)
+    account.expired.clear()
+    sending.let_go()
+    sending.finish()
+    (job,) = account.jobs.values()
+    assert job.describe()["TrainingJobStatus"] in ("Stopping", "Stopped")

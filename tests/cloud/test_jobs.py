@@ -127,6 +127,20 @@ def test_jobs_of_a_sweep_run_side_by_side_under_one_cap_and_share_what_they_need
     assert "3 jobs; at most 3.00 USD together" in launcher.text
 
 
+def test_a_sweep_that_is_left_leaves_every_job_and_one_of_them_is_followed_and_stopped(aws, project, typed):
+    before = runs(project)
+    swept = ("-m", *SLOWLY, "epochs=300", "rate=0.4,0.5", "mode.max_usd=2", "detach=true")
+    launcher = typed(project, *swept)
+    assert launcher.end() == 0, launcher.text
+    left = [run for run in runs(project) if run not in before]
+    assert len(left) == 2 and not [run for run in left if (run / "record.json").exists()]
+    assert not [run for run in left if job_of(aws, run).over]
+    for run in left:
+        attached = typed(project, run.name, verb="attach").until("epoch=").send(signal.SIGTERM)
+        assert attached.end() == 1, attached.text
+        assert job_of(aws, run).describe()["TrainingJobStatus"] == "Stopped"
+
+
 def test_a_sweep_beyond_the_quota_that_is_killed_in_the_middle_is_finished_by_the_same_command(aws, tmp_path, typed):
     project = tiny_project(tmp_path / "project", points=250)
     before = set(aws.jobs)

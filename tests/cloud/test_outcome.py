@@ -47,7 +47,8 @@ def test_only_a_completed_job_is_no_failure(changes: dict[str, Any], reason: str
         ({}, {"spot": False}, None, 0.4),
         ({}, {"usd_per_hour": None}, 0.6, None),
         ({"BillableTimeInSeconds": 0}, {}, 1.0, 0.0),
-        ({"TrainingTimeInSeconds": None, "BillableTimeInSeconds": None}, {}, None, None),
+        ({"TrainingTimeInSeconds": None, "BillableTimeInSeconds": None, "TrainingStartTime": 1.0}, {}, None, None),
+        ({"TrainingTimeInSeconds": None, "BillableTimeInSeconds": None}, {}, None, 0.0),  # it never began
     ],
 )
 def test_a_bill_is_of_the_time_that_was_billed_at_the_plans_price(

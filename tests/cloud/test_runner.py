@@ -10,6 +10,7 @@ import pytest
 
 from harness.cloud import burst as bursts
 from harness.cloud import job, runner
+from harness.cloud.children import NO_ANSWER
 from harness.cloud.job import Job
 from harness.contract import plan
 from harness.contract.errors import NotReady
@@ -93,6 +94,28 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_beginning(run: RunFolder, m
     session = Session(f"other-{BEGINS}-0", f"{BEGINS}-7")
     burst(monkeypatch, session, lambda: refusal)[0].send(run)
     assert Job.read(run.cloud).name == f"{BEGINS}-7"
+
+
+def test_a_job_whose_description_was_throttled_has_been_created(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"code": "ThrottlingException", "message": "Rate exceeded", "action": "DescribeTrainingJob"}
+    burst(monkeypatch, Session(f"{BEGINS}-7"), lambda: answer)[0].send(run)
+    assert Job.read(run.cloud).name == f"{BEGINS}-7"
+
+
+def test_a_creation_that_a_signal_cut_off_is_not_said_to_have_failed(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> dict[str, str]:
+        made.stop(at_once=False)
+        return {"code": NO_ANSWER, "message": ""}
+
+    made, _ = burst(monkeypatch, Session(), interrupted)
+    with pytest.raises(NotReady, match=r"it is not known whether .* was sent.*attach.py"):
+        made.send(run)
+    assert Job.read(run.cloud) == Job(None, BEGINS, "us-east-1", "bucket", "prefix")
+    assert made.finish().detached  # no record: whoever attaches knows more
 
 
 def test_a_job_that_is_nowhere_was_refused(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

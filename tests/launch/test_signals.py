@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from harness.launch.signals import Held, hearing
+from harness.launch.signals import Held, blocked, hearing
+from tests.support.hosts import SOURCE
 
 
 def test_held_signals_are_noted_and_end_nothing_until_they_are_let_go():
@@ -44,3 +47,23 @@ def test_what_is_heard_leaves_an_ignored_signal_alone_and_the_handlers_as_they_w
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == others
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+NEWBORN = """
+import time
+time.sleep(0.5)
+from harness.launch import signals
+held = signals.Held()
+held.take()
+signals.unblock()
+print(*held.received)
+"""
+
+
+def test_a_program_that_is_only_just_starting_hears_a_signal_when_it_listens():
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    with blocked():
+        child = subprocess.Popen([sys.executable, "-c", NEWBORN], env=environment, stdout=subprocess.PIPE, text=True)
+    child.send_signal(signal.SIGTERM)
+    assert child.communicate()[0] == "SIGTERM\n" and child.returncode == 0
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())

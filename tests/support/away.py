@@ -65,7 +65,8 @@ def directly(aws, script="sleep 60"):
                 OutputDataConfig={"S3OutputPath": asked["output_data_config"]["s3_output_path"]},
             )
         except aws.sagemaker.exceptions.ClientError as error:
-            return {"code": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}
+            told = error.response["Error"]
+            return {"code": told["Code"], "message": told["Message"], "action": error.operation_name}
         return {"name": name}
 
     return send

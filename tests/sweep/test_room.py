@@ -71,7 +71,7 @@ def sweep(account, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(burst, "sent", away.directly(account, "sleep 1.5"))
     said: list[str] = []
 
-    def begin(count, admitted, notes=None, hear=str):
+    def begin(count, admitted, notes=None, hear=str, leave=False):
         drafts = [
             Draft(away.planned(number), None, None, programs.bundle_of("tiny"), b"", None, tmp_path / "runs")
             for number in range(count)
@@ -84,7 +84,7 @@ def sweep(account, tmp_path, monkeypatch):  # noqa: F811
 
         pairs = [(draft, Target(account, admitted)) for draft in drafts]
         waiting = Waiting(pairs, lambda run, plan: Job(account, run), heard, at_once=0)
-        followed.watch([], notes or queue.SimpleQueue(), waiting)
+        followed.watch([], notes or queue.SimpleQueue(), waiting, leave)
         return waiting
 
     begin.said = said
@@ -144,3 +144,28 @@ def test_a_signal_ends_the_waiting_within_two_seconds_and_what_was_not_sent_left
     waiting = sweep(3, None, notes)
     assert time.monotonic() - signalled[0] < 2
     assert len(waiting.left) == 3 and not account.jobs and not list((tmp_path / "runs").iterdir())
+
+
+def ends(account):  # noqa: F811
+    return [job.describe()["TrainingJobStatus"] for job in account.jobs.values()]
+
+
+def test_a_job_that_is_just_being_sent_when_a_signal_comes_is_stopped_as_the_others_are(account, sweep, monkeypatch):  # noqa: F811
+    notes, directly = queue.SimpleQueue(), away.directly(account, "sleep 60")
+
+    def send(job, unwanted):
+        answer = directly(job, unwanted)
+        if len(account.jobs) == 2:
+            notes.put("SIGTERM")
+        return answer
+
+    monkeypatch.setattr(burst, "sent", send)
+    waiting = sweep(3, None, notes)
+    assert len(waiting.followed) == len(account.jobs) == 2 and len(waiting.left) == 1
+    assert ends(account) == ["Stopped", "Stopped"]
+
+
+def test_a_sweep_that_is_left_leaves_its_last_job_too(account, sweep):  # noqa: F811
+    """The stand-in stops a job whose follower gets a signal."""
+    waiting = sweep(2, None, leave=True)
+    assert len(waiting.followed) == 2 and ends(account) == ["Stopped", "Stopped"]

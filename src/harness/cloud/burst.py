@@ -14,7 +14,7 @@ from harness import console
 from harness.cloud import links, unless
 from harness.cloud.aws.refusal import Busy, refused
 from harness.cloud.aws.store import Store
-from harness.cloud.children import NOT_BEGUN, sent
+from harness.cloud.children import NO_ANSWER, NOT_BEGUN, sent
 from harness.cloud.job import Job
 from harness.cloud.runner import Cloud
 from harness.contract.errors import HarnessError, NotReady
@@ -105,13 +105,17 @@ class Burst(Cloud):
             unsent.named(answer["name"]).write(run.cloud)
             return
         error = refused("SageMaker", answer.get("action", "CreateTrainingJob"), answer["code"], answer["message"])
-        if not (isinstance(error, Busy) or answer["code"] == NOT_BEGUN) and self._was_sent(unsent, run):
+        # The SDK creates the job and then describes it: only what the creation answered says that there is none.
+        busy = isinstance(error, Busy) and answer.get("action") == "CreateTrainingJob"
+        if not (busy or answer["code"] == NOT_BEGUN) and self._was_sent(unsent, run, begun=answer["code"] == NO_ANSWER):
             return
         run.cloud.unlink(missing_ok=True)
         raise error
 
-    def _was_sent(self, unsent: Job, run: RunFolder) -> bool:
+    def _was_sent(self, unsent: Job, run: RunFolder, begun: bool) -> bool:
         """Look whether SageMaker has the job although no answer says so: it may have been lost on its way back.
+
+        One that is not found and that was `begun` to be sent when a signal came may still come into being.
 
         Raises:
             NotReady: it has, or that is unknown, and a signal has come.
@@ -119,6 +123,8 @@ class Burst(Cloud):
         stopped, limit = self._unwanted.is_set(), HASTE if self._unwanted.is_set() else QUESTION
         try:
             found = unless.wanted(lambda: unsent.find(self._session), threading.Event(), limit)
+            if found is None and begun and stopped:
+                raise NotReady("a signal came while SageMaker was asked to create it")
             if found is not None:
                 self._job = found
                 found.write(run.cloud)

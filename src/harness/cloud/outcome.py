@@ -33,6 +33,8 @@ def bill(description: dict[str, Any], planned: RunPlan) -> Bill:
     assert asked is not None
     ran, billed = description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")
     price = asked.usd_per_hour
+    if billed is None and "TrainingStartTime" not in description:
+        billed = 0  # it never got an instance; SageMaker bills from that time on
     return Bill(
         job=description["TrainingJobName"],
         region=asked.region,

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.cloud import unless
 from harness.cloud.aws.refusal import told
-from harness.cloud.aws.session import client, session
+from harness.cloud.aws.session import client, fresh, session
 from harness.cloud.children import child
 from harness.cloud.fetch import fetch
 from harness.cloud.job import Job
@@ -28,14 +28,17 @@ class Cloud:
     """A run's job on SageMaker, found again from what the run folder knows.
 
     It `outlives` this program from the moment that it is sent until it has ended: before and after, Ctrl-C ends what
-    this program does.
+    this program does. `job` is one that was sent before.
     """
 
     grace: float | None = None  # SageMaker gives the worker two minutes
     remote = True
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, job: Job | None = None) -> None:
         self._session = session
+        self._sent = job is not None
+        if job is not None:
+            self._job = job
         self._watch: subprocess.Popen[str] | None = None
         self._let_go = False
         self._unwanted = threading.Event()  # what this program does with no job to ask about
@@ -43,7 +46,7 @@ class Cloud:
     @property
     def outlives(self) -> bool:
         """Whether there is a job that goes on without this program."""
-        return self._watch is not None and self._watch.poll() is None
+        return self._watch.poll() is None if self._watch is not None else self._sent
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Watch the job from its first line on."""
@@ -52,6 +55,8 @@ class Cloud:
         shutil.rmtree(run.job, ignore_errors=True)
         run.job.mkdir()
         self._watch = child("harness.cloud.watch", str(run.path.resolve()))
+        if self._let_go:  # a signal came first
+            self._watch.kill()
         return self._watch
 
     def stop(self, at_once: bool) -> None:
@@ -76,8 +81,9 @@ class Cloud:
 
     def _ask_to_stop(self) -> None:
         over = NotReady(f"the job {self._job.name} has ended already")
+        # Keys in a file may have been renewed since this program began, and its session holds the old ones.
         with told("stopping the job", {"ValidationException": over}):
-            client(self._session, "sagemaker").stop_training_job(TrainingJobName=self._job.name)
+            client(fresh(self._job.region), "sagemaker").stop_training_job(TrainingJobName=self._job.name)
 
     def finish(self) -> Ended:
         """Bring the outputs back, and say how the job ended by SageMaker's own account.
@@ -103,7 +109,9 @@ class Cloud:
         description: dict[str, Any] = json.loads(run.ended.read_text())
         self._unwanted.clear()
         try:
-            unless.wanted(lambda: fetch(self._session, self._job, run, model, output / "data"), self._unwanted)
+            unless.wanted(
+                lambda: fetch(fresh(self._job.region), self._job, run, model, output / "data"), self._unwanted
+            )
         except HarnessError as error:
             raise type(error)(error.what, command=f"python src/attach.py {run.path.name}") from error
         reason = judge(description)
@@ -128,7 +136,7 @@ def find(run: RunFolder) -> Cloud:
     os.close(_alone(run))
     run.log.unlink(missing_ok=True)
     shutil.rmtree(run.comet, ignore_errors=True)
-    return Cloud(made)
+    return Cloud(made, found)
 
 
 def followed(run: RunFolder) -> bool:

@@ -14,7 +14,7 @@ from harness.contract.record import RunRecord
 from harness.evidence import baseline
 from harness.evidence.verdict import DIFFERENT, Verdict
 from harness.finish import plots, publish, room, summary
-from harness.launch import collect, follow
+from harness.launch import collect, follow, signals
 from harness.launch.listener import Listener
 from harness.launch.request import data_name
 from harness.launch.runner import Runner, StopEarly
@@ -86,6 +86,7 @@ def conclude(started: Started, judge: Callable[[Epoch], None] = lambda epoch: No
     who does more in this program than one run calls `started.held.restore`.
     """
     started.held.take()
+    signals.unblock()
     errors: list[Exception] = []
 
     def log_epoch(epoch: Epoch) -> None:

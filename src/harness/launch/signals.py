@@ -11,6 +11,9 @@ from typing import Any
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
+LASTING = (signal.SIGTERM, signal.SIGHUP)  # that wait for a program which is only just starting
+
+
 class Held:
     """Signals that have arrived since `take`: none of them ends this program until `restore`.
 
@@ -35,6 +38,21 @@ class Held:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received.append(SIGNALS[signal.Signals(number)])
+
+
+@contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """For a program that is started here: SIGTERM and SIGHUP wait until it calls `unblock`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, LASTING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def unblock() -> None:
+    """Let the signals through that `blocked` made wait."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, LASTING)
 
 
 @contextlib.contextmanager

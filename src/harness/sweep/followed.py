@@ -17,7 +17,7 @@ from harness import console
 from harness.cloud import runner
 from harness.contract.metrics import Metric
 from harness.evidence import quantity
-from harness.launch import listener
+from harness.launch import listener, signals
 from harness.launch.follow import answer
 from harness.launch.listener import CLOUD, WORKER
 from harness.runs.run_folder import RunFolder
@@ -73,8 +73,11 @@ class Followed:
 
 
 def follow(run: RunFolder, label: str, objective: Metric) -> Followed:
-    """Start its process. What that prints goes to a file without a name: nothing blocks, or breaks, if nobody reads."""
-    with tempfile.NamedTemporaryFile("wb") as file:
+    """Start its process. What that prints goes to a file without a name: nothing blocks, or breaks, if nobody reads.
+
+    A signal that asks it to stop or to leave the job waits until it is listened to (`signals.unblock`).
+    """
+    with tempfile.NamedTemporaryFile("wb") as file, signals.blocked():
         child = subprocess.Popen(
             [sys.executable, str(ROOT / "src" / "attach.py"), str(run.path)],
             stdin=subprocess.DEVNULL,
@@ -95,8 +98,8 @@ class More(Protocol):
     def look(self, running: int) -> list[Followed]:
         """Send the next one where there may be room, `running` being those that run; the one that was sent."""
 
-    def stop(self) -> None:
-        """Send no more."""
+    def stop(self) -> list[Followed]:
+        """Send no more; the one that was sent all the same."""
 
 
 def watch(
@@ -106,9 +109,9 @@ def watch(
     followed = list(followed)
     with _table(followed) as show:
         while True:
+            followed += more.look(sum(not each.over() for each in followed))
             running = [each for each in followed if not each.over()]
-            followed += more.look(len(running))
-            if more.done and not running and all(each.over() for each in followed):
+            if more.done and not running:
                 break
             show()
             if leave and more.done:
@@ -118,7 +121,7 @@ def watch(
             with contextlib.suppress(queue.Empty):
                 meant = answer(str(notes.get(timeout=LOOK)), notes)
                 if meant != "g":
-                    more.stop()
+                    followed += more.stop()
                 for each in followed if meant != "g" else ():
                     if each.child.poll() is None:
                         each.child.send_signal(signal.SIGTERM if meant == "s" else signal.SIGHUP)

@@ -40,7 +40,7 @@ def run(jobs: list[Job], begin: Train = train) -> list[int]:
             rows += [group.row(job, group.find(job)) for job in jobs[len(rows) :]]
             summary.write(group, rows)
             summary.show(group, rows)
-    return [code(row) for row in rows]
+    return [code(row, jobs[0].settings.detach) for row in rows]
 
 
 def _here(group: Group, jobs: list[Job], rows: list[Row]) -> None:
@@ -60,6 +60,6 @@ def _here(group: Group, jobs: list[Job], rows: list[Row]) -> None:
         return
 
 
-def code(row: Row) -> int:
-    """As train.py's exit codes."""
-    return 0 if row.status in FINISHED else 3 if row.status == RUNNING else 1
+def code(row: Row, detach: bool = False) -> int:
+    """As train.py's exit codes; `detach`: one that runs on was meant to."""
+    return 0 if row.status in FINISHED or (detach and row.status == RUNNING) else 3 if row.status == RUNNING else 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.cloud.aws.refusal import Busy
-from harness.cloud.burst import Burst
+from harness.cloud.burst import HASTE, Burst
 from harness.cloud.preflight import SageMakerTarget
 from harness.contract.errors import HarnessError
 from harness.contract.plan import RunPlan
@@ -24,6 +24,7 @@ from harness.sweep.followed import Followed
 
 AGAIN = 20.0  # seconds until AWS is asked again whether there is room, where none of ours has ended meanwhile
 PATIENCE = 1.5  # seconds that a job on its way has to come to an end
+LOOKED = 2 * HASTE  # and as many more where SageMaker is asked whether it has it, and to stop it
 Pair = tuple[Draft, SageMakerTarget]
 
 
@@ -66,17 +67,24 @@ class Waiting:
         sending, self._sending = self._sending, None
         return self._sent(sending)
 
-    def stop(self) -> None:
-        """Send no more; one that is being sent is given up, or stopped."""
+    def stop(self) -> list[Followed]:
+        """Send no more; one that is being sent is given up, or stopped. The one that was sent all the same."""
+        sent: list[Followed] = []
         if (sending := self._sending) is not None:
             sending.give_up()
             sending.thread.join(PATIENCE)
+            if not sending.done and sending.asked:
+                sending.thread.join(LOOKED)
             if sending.done and sending.error is None:
-                self._sent(sending)
-            elif sending.done and sending.run is not None and not sending.run.cloud.exists():  # it was never sent
+                sent = self._sent(sending)
+            elif sending.asked and sending.run is not None:
+                name = sending.run.path.name
+                self._say(f"unknown   {sending.error or f'whether {name} was sent: python src/attach.py {name}'}")
+            elif sending.done and sending.run is not None:
                 shutil.rmtree(sending.run.path, ignore_errors=True)
             self._sending = None
         self.refusal = self.refusal or "a signal came first"
+        return sent
 
     def _may_fit(self, running: int) -> bool:
         fits = self.left[0][1].at_a_time
@@ -124,6 +132,11 @@ class _Sending:
     @property
     def done(self) -> bool:
         return not self.thread.is_alive()
+
+    @property
+    def asked(self) -> bool:
+        """Whether SageMaker may have been asked for the job, and no answer has said that there is none."""
+        return self.run is not None and self.run.cloud.exists()
 
     def give_up(self) -> None:
         """It is not wanted any more."""
