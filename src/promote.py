@@ -87,7 +87,7 @@ def promote(line: CommandLine) -> int:
                 console.complain(f"error: {run.run_id} is worse than {decided.old}, which is in force: {decided.why}")
                 return EXITS[WORSE]
             new, files = promote.entry(at, fit, decided, why), promote.pack(ROOT, run, console.say)
-        tag = promote.land(at, history, new, files, push)
+        tag = promote.land(at, history, new, files, push, console.say)
         console.say(f"in force  {new.run_id}, {f'tag {tag}' if tag else f'once {at.name} is merged'}")
         promote.tell_comet(new, tag, console.say)
         if group and isinstance(settings.mode, Cloud):

@@ -151,3 +151,18 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(begun: Path) -
     typed(other, "promote", theirs)  # by seeds alone no better, and no worse
     assert in_force(other) == theirs
     assert len(promotions.read(other, "blobs").standing) == 3
+
+
+@pytest.mark.long
+def test_a_promotion_that_the_remote_took_is_in_force_though_the_branch_went_on_here(begun: Path) -> None:
+    on_main(begun)
+    run = trained(begun, "seed=5")
+    hook = begun.parent / "git.git" / "hooks" / "post-receive"
+    by_hand = f"git -C {begun} -c user.name=A -c user.email=a@example.org commit --quiet --allow-empty -m meanwhile"
+    hook.write_text(f"#!/bin/sh\nunset $(git rev-parse --local-env-vars)\n{by_hand}\n")
+    hook.chmod(0o755)
+    told = typed(begun, "promote", run)
+    hook.unlink()
+    assert "git pull" in told and f"in force  {run}" in told
+    git(begun, "pull", "--quiet", "--no-rebase", "--no-edit")
+    assert in_force(begun) == run

@@ -1,5 +1,7 @@
 """How a host follows its worker: one that is made by hand, in this process, and keeps what it is told."""
 
+import os
+import signal as signals
 import sys
 import threading
 from collections.abc import Callable
@@ -80,6 +82,20 @@ def test_a_deaf_worker_is_killed_though_the_terminal_is_gone() -> None:
     ended = followed(worker, listen, "SIGHUP")
     assert worker.stops[:2] == [False, True]
     assert ended.reason == "stopped by SIGHUP" and not ended.pruned
+
+
+@pytest.mark.parametrize(("again", "stops"), [(signals.SIGHUP, [False]), (signals.SIGTERM, [False, True])])
+def test_a_terminal_that_closes_says_so_twice_and_kills_nothing(again: int, stops: list[bool]) -> None:
+    worker = Worker("epoch=1\n", deaf=True)
+    worker.grace = PATIENCE
+    threading.Timer(1.0, worker._over.set).start()
+
+    def listen(line: str) -> None:
+        if line.startswith("stopping"):
+            os.kill(os.getpid(), again)
+
+    followed(worker, listen, "SIGHUP")
+    assert worker.stops == stops
 
 
 @pytest.mark.parametrize(

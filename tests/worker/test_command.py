@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from harness.contract import atomic, metrics, plan, record, serial
 from harness.contract.job_folder import JobFolder
+from harness.worker import command
 from tests.support import scripted, tiny
 from tests.support.plans import PLACEMENT
 
@@ -247,3 +249,24 @@ def test_the_script_runs_in_the_workers_own_interpreter(source: Path, tmp_path: 
     planned["experiment_id"] = plan.experiment_id(experiment)
     folder.plan.write_text(json.dumps(planned))
     assert reason(folder) == f"train.py ended with 1: {sys.executable}"
+
+
+def test_a_script_is_not_judged_before_all_that_it_printed_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LINGER", 0.2)
+    script = command.Script.__new__(command.Script)
+    script.heard, script.hearing = 0, set()
+
+    def slowly() -> None:
+        for _ in range(10):
+            script.hearing.add(False)
+            time.sleep(0.3)  # a disk that takes its time
+            script.heard += 1
+            script.hearing.discard(False)
+
+    slow = threading.Thread(target=slowly)
+    silent = threading.Thread(target=threading.Event().wait, daemon=True)
+    slow.start()
+    silent.start()
+    script._read_on(slow)
+    assert script.heard == 10 and not slow.is_alive()
+    script._read_on(silent)  # somebody holds the pipe, and prints nothing

@@ -120,6 +120,25 @@ def test_a_script_that_resumes_keeps_the_rows_of_before(folder: Path) -> None:
     assert [row["validation_accuracy"] for row in metrics.epochs(folder / "metrics.csv")] == [0.5, 0.75]
 
 
+def test_a_row_that_was_said_before_the_first_checkpoint_is_kept_when_that_is_there(folder: Path) -> None:
+    killed = reported(folder)
+    killed.take("epoch=1 validation_accuracy=0.5")
+    killed.keep()
+    assert not list((folder / "checkpoints").iterdir())
+    (folder / "checkpoints" / "own").write_text("")
+    killed.keep()
+    assert set(reported(folder).rows) == {1}
+
+
+def test_of_several_workers_the_chief_alone_writes(folder: Path) -> None:
+    (folder / "checkpoints" / "own").write_text("")
+    other = Reported(DESCRIPTION, (), folder / "metrics.csv", folder / "checkpoints", chief=False)
+    other.take("epoch=1 validation_accuracy=0.5")
+    other.keep()
+    other.close()
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["own"]
+
+
 @hypothesis_settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ HOST = "algo-1"  # the SDK's name for the first container, the chief; the second
 SERVICE = "com.docker.compose.service"  # the label with that name
 NO_CONTAINER = "the SageMaker SDK started no container; log.txt has its words"
 COMPOSE_FILE = "docker-compose.yaml"
+BUSY = 60.0  # seconds until an engine that says nothing of a container that has ended counts as one that has none
 OWN_CHANNELS = ("code", "sm_drivers")  # that the SDK adds
 
 # No telemetry, no search for credentials on the network; local mode needs neither account nor region.
@@ -98,7 +100,8 @@ class Container:
 
     def _wanted(self, container: str, at_once: bool) -> str:
         # Until the worker runs, process 1 is the SDK's shell script, which is deaf to SIGTERM and has nothing to save.
-        deaf = "harness.worker" not in engine.docker("top", container, "-o", "pid,args").stdout
+        top = engine.docker("top", container, "-o", "pid,args")
+        deaf = top.returncode == 0 and "harness.worker" not in top.stdout
         return "KILL" if at_once or deaf else "TERM"
 
     def finish(self) -> Ended:
@@ -131,10 +134,10 @@ class Container:
     def _containers(self) -> list[str]:
         if self._project is None:
             return []
-        found = engine.containers(self._project)
+        found = engine.containers(self._project, timeout=BUSY)
         if not found:  # the engine may still be at work on what a client asked for that is gone by now
             time.sleep(1)
-            found = engine.containers(self._project)
+            found = engine.containers(self._project, timeout=BUSY)
         return found
 
     def _end_sdk(self) -> None:
@@ -145,14 +148,25 @@ class Container:
 
     def _take_ownership(self) -> None:
         """Give the caller what root wrote in the run folder: the SDK leaves it so where the worker failed."""
-        user = os.getuid()
-        if all(path.lstat().st_uid == user for path in self._run.path.rglob("*")):
+        if not any(map(_of_another, _entries(self._run.path))):
             return
         mount = f"{self._run.path.resolve()}:/run-folder"
-        chown = ("chown", "--recursive", "--no-dereference", f"{user}:{os.getgid()}", "/run-folder")
+        chown = ("chown", "--recursive", "--no-dereference", f"{os.getuid()}:{os.getgid()}", "/run-folder")
         engine.docker(
             "run", "--rm", "--pull", "never", "--network", "none", "--volume", mount, self._image, *chown, timeout=60
         )
+
+
+def _entries(folder: Path) -> Iterator[str]:
+    """All that is in a folder, also where Comet's children come and go in it meanwhile."""
+    for place, folders, files in os.walk(folder):
+        yield from (os.path.join(place, name) for name in (*folders, *files))  # noqa: PTH118  # os.walk gives texts
+
+
+def _of_another(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.lstat(path).st_uid != os.getuid()
+    return False
 
 
 def outputs(job: Path) -> Path:
@@ -169,7 +183,7 @@ def _states(containers: list[str]) -> list[tuple[str, dict[str, Any]]]:
     if not containers:
         return []
     form = f'{{{{index .Config.Labels "{SERVICE}"}}}} {{{{json .State}}}}'
-    described = engine.docker("inspect", "--format", form, *containers).stdout.splitlines()
+    described = engine.docker("inspect", "--format", form, *containers, timeout=BUSY).stdout.splitlines()
     return [(host, json.loads(state)) for host, _, state in (line.partition(" ") for line in described)]
 
 

@@ -113,10 +113,12 @@ def build(root: Path, say: Callable[[str], None], kind: str = "local", program: 
     return None if child.returncode == 0 else lines[-1] if lines else f"exit code {child.returncode}"
 
 
-def containers(project: str, *only: str) -> list[str]:
+def containers(project: str, *only: str, timeout: float = ANSWER) -> list[str]:
     """The ids of a Docker Compose project's containers, stopped ones too; `only`: more filters, like status=running."""
     wanted = (f"label=com.docker.compose.project={project}", *only)
-    listed = docker("ps", "--all", "--quiet", *(word for each in wanted for word in ("--filter", each)))
+    listed = docker(
+        "ps", "--all", "--quiet", *(word for each in wanted for word in ("--filter", each)), timeout=timeout
+    )
     return listed.stdout.split() if listed.returncode == 0 else []
 
 

@@ -6,6 +6,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -116,11 +117,15 @@ def _obey(notes: "queue.SimpleQueue[str | None]", runner: Runner, tell: Callable
             tell(f"{CLOUD}stopping: {wanted}; another Ctrl-C does not wait until it has stopped")
         else:
             tell(f"stopping: {wanted}; the worker has {grace:.0f} s, a second Ctrl-C kills it")
+    first, began = wanted, time.monotonic()
     while wanted is not None:
         with contextlib.suppress(queue.Empty):
-            wanted = notes.get(timeout=grace)
+            wanted = notes.get(timeout=grace and max(0.0, began + grace - time.monotonic()))
+            if wanted == first == SIGNALS[signal.SIGHUP]:  # a terminal that closes says so twice
+                continue
         if wanted is not None:
             runner.stop(at_once=True)
+            began = time.monotonic()
 
 
 def answer(wanted: str, notes: "queue.SimpleQueue[str | None]") -> str:

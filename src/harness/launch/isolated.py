@@ -27,6 +27,7 @@ class Isolated:
 
     def __init__(self, image: str) -> None:
         self._image, self._name = image, f"harness-isolated-{secrets.token_hex(8)}"
+        self._child: subprocess.Popen[str] | None = None
 
     def start(self, run: RunFolder, dataset: Path) -> "subprocess.Popen[str]":
         """Mount the run's code and data to read, its job folder and checkpoints to write, and start."""
@@ -69,6 +70,8 @@ class Isolated:
 
     def finish(self) -> Ended:
         """How it ended; nothing of it is left but its outputs."""
+        if self._child is None:
+            return Ended(1, None, self._job.models, self._job.failure.parent)
         engine.docker("rm", "--force", self._name)
         code = self._child.wait()
         assert self._child.stdout is not None

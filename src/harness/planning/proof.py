@@ -70,7 +70,7 @@ class Prover:
         """Kill a training at a step that the seed chooses, a command at an epoch, and resume it."""
         unit = "epoch" if self._command else "step"
         last = int(first.epochs[-1][unit]) if first.epochs else 1
-        least = 2 if self._command and last > 2 else 1  # its worker kills a command after epoch 2 or a later one
+        least = 2 if self._command and last > 1 else 1  # its worker kills a command after epoch 2 or a later one
         at = random.Random(f"{self._draft.plan.experiment_id} {seed}").randint(least, max(least, last - 1))
         own = at if least == 2 else None
         killed = self._stage("killed", stop_after=own if self._command else min(at + 1, max(1, last - 1)))

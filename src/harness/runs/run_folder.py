@@ -209,5 +209,5 @@ def stage(
             checkpoint_files.copy(checkpoints, run.checkpoints)
             run.reserve.write_bytes(os.urandom(RESERVE))
     except OSError as error:
-        raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror}", command="df -h .") from error
+        raise NotReady(f"{runs / plan.run_id} cannot be written: {error.strerror or error}", command="df -h .") from error
     return RunFolder(runs / plan.run_id)

@@ -129,8 +129,10 @@ def pack(root: Path, run: StoredRun, say: Say) -> dict[str, bytes]:
     return {f"{name}.dvc": (root / f"{name}.dvc").read_bytes()}
 
 
-def land(at: Branch, history: History, new: Entry, files: dict[str, bytes], push: bool) -> str | None:
+def land(at: Branch, history: History, new: Entry, files: dict[str, bytes], push: bool, say: Say) -> str | None:
     """Add an entry to the history and have git decide; the tag that it got, if any. A refusal leaves no file behind.
+
+    Where the remote took it and this branch has gone on meanwhile, it is in force, and comes here by `git pull`.
 
     Raises:
         Refused: another promotion came first: says whose.
@@ -150,6 +152,9 @@ def land(at: Branch, history: History, new: Entry, files: dict[str, bytes], push
             (at.root / each).with_suffix("").unlink()  # the archive, which DVC's cache keeps
         referee.fetch(at)
         theirs = promotions.read(at.root, history.program, at.latest if at.remote else "HEAD")
+        if theirs.entries[-1:] == (new,):
+            say(f"type      git pull: the remote has the promotion; here {error.what}")
+            return tag
         first = f"{theirs.entries[-1]} came first" if len(theirs.entries) > len(history.entries) else error.what
         raise Refused(f"{new.run_id} was not promoted: {first}", command="git pull, then the same again") from error
     atomic.write(at.root / name, text)

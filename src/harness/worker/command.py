@@ -47,7 +47,9 @@ class Script:
         self.command, self.folder, self.planned, self.workers, self.stop = command, folder, planned, workers, stop
         self.name = next((word for word in command.words if "." in word), command.words[0])
         self.home = folder.code / "programs" / planned.experiment.program
-        self.reported = Reported(planned.description, command.metrics, folder.metrics, folder.checkpoints)
+        self.reported = Reported(
+            planned.description, command.metrics, folder.metrics, folder.checkpoints, workers.chief
+        )
         # Of a command, to stop after 1 is to stop with its first number; after a later epoch it is killed with SIGKILL.
         after = planned.placement.stop_after
         self.trial, self.kill_after = after == 1, after if after != 1 else None
@@ -55,6 +57,7 @@ class Script:
         self.said = {True: "", False: ""}  # its last line on stderr, and on stdout
         self.ended: str | None = None  # why it was ended from here
         self.deaf = False  # whether it had to be killed
+        self.heard, self.hearing = 0, set[bool]()  # lines so far, and the pipes of which one is being taken in
 
     def run(self, threads: int, gpus: int) -> dict[str, Any]:
         """Run it to its end; the fields of the record that its outputs are.
@@ -113,7 +116,7 @@ class Script:
         finally:
             _signal(child, signal.SIGKILL)  # what it has started, and it itself where this process fails
             for thread in threads:
-                thread.join(LINGER)
+                self._read_on(thread)
             guard.communicate(b"\n")
             self.reported.close()
         return child.wait()
@@ -121,6 +124,7 @@ class Script:
     def _hear(self, child: "subprocess.Popen[bytes]", pipe: IO[bytes], is_error: bool) -> None:
         for whole in io.TextIOWrapper(pipe, encoding="utf-8", errors="replace", newline="\n"):
             line = whole.rstrip("\r\n").rsplit("\r")[-1]  # of a bar that is drawn over and over, the last one
+            self.hearing.add(is_error)
             self.said[is_error] = legal.spelled(COLOUR.sub("", line.strip()))[:LENGTH] or self.said[is_error]
             try:
                 self.numbers = self.reported.take(line) or self.numbers
@@ -129,11 +133,22 @@ class Script:
             if self.kill_after is not None and self.reported.newest >= self.kill_after and self.ended is None:
                 self.ended = f"{TRIED}: {self.name} was ended by SIGKILL after epoch {self.reported.newest}"
                 _signal(child, signal.SIGKILL)  # from here: the next epoch may last a millisecond
+            self.heard += 1
+            self.hearing.discard(is_error)
+
+    def _read_on(self, thread: threading.Thread) -> None:
+        """Wait until all that was printed is taken in: as long as lines come, and LINGER after the last one."""
+        before = -1
+        while thread.is_alive() and (self.heard != before or self.hearing):
+            before = self.heard
+            thread.join(LINGER)
 
     def _watch(self, child: "subprocess.Popen[bytes]") -> None:
         """Wait for its end; bring it about where the worker is stopped, a trial is over or a number is none."""
         deadline = None
         while child.poll() is None:
+            with contextlib.suppress(OSError):  # a full disk: it is said where the table is written
+                self.reported.keep()
             if self.ended is None:
                 self.ended = (
                     self.stop.reason or self.reported.problem or (TRIED if self.trial and self.numbers else None)

@@ -20,6 +20,7 @@ EXAMPLES = "test_examples"  # how many examples the test numbers are over
 SPOKEN = ("epoch=", "progress ", "worker ", "sagemaker ")  # how lines of the harness's own begin
 KEPT = ".metrics.csv"  # the rows, beside the script's own checkpoints: a resumed script repeats none of them
 WRITE_SECONDS = 2.0  # between two writings of the table within an epoch
+SHARE = 20  # a table is written again when so many times has passed what the last writing took
 
 
 class Reported:
@@ -27,13 +28,17 @@ class Reported:
 
     A line with `epoch=` makes the row of that epoch or adds to it; the harness says each row once, as its own programs
     do, when the next one begins or as soon as it holds the deciding metric. `problem` says what cannot be right,
-    `newest` is the last epoch that a line was of.
+    `newest` is the last epoch that a line was of. Of several workers the chief alone writes a `table`, and keeps the
+    rows in `kept`.
     """
 
-    def __init__(self, described: Description, patterns: Sequence[tuple[str, str]], table: Path, kept: Path) -> None:
+    def __init__(
+        self, described: Description, patterns: Sequence[tuple[str, str]], table: Path, kept: Path, chief: bool = True
+    ) -> None:
         self._patterns = [(name, re.compile(pattern)) for name, pattern in patterns]
-        self._table, self._kept, self._described = table, kept / KEPT, described
-        self.rows: dict[int, dict[str, Any]] = {int(row["epoch"]): dict(row) for row in metrics.epochs(self._kept)}
+        self._table, self._kept, self._described, self._chief = table, kept / KEPT, described, chief
+        rows = metrics.epochs(self._kept) if chief else ()
+        self.rows: dict[int, dict[str, Any]] = {int(row["epoch"]): dict(row) for row in rows}
         # A script that is killed after its last epoch reports that epoch no more when it resumes.
         newest = self.rows[max(self.rows)] if self.rows else {}
         self.last = {name: float(value) for name, value in newest.items() if name.startswith(SPLITS) and _finite(value)}
@@ -42,6 +47,7 @@ class Reported:
         self._open: int | None = None  # the epoch whose row has not been said yet
         self._said: set[int] = set()
         self._written = self._began = time.monotonic()
+        self._took = 0.0  # seconds, of the last writing
         self._lock = threading.Lock()
 
     def take(self, line: str) -> bool:
@@ -72,6 +78,12 @@ class Reported:
                 self._add(1, numbers)
             self._say_row()
             self._write()
+
+    def keep(self) -> None:
+        """Keep the rows for a resumed script where it has left its first checkpoint since the last one was said."""
+        with self._lock:
+            if self.rows and not self._kept.exists():
+                self._keep(self._text())
 
     def results(self, script: str) -> Results:
         """What the script came to.
@@ -117,18 +129,30 @@ class Reported:
             _say(metrics.line(row))
             self._said.add(self._open)
             self._open = None
-            self._write()
+            if time.monotonic() - self._written > min(WRITE_SECONDS, SHARE * self._took):
+                self._write()
+            else:
+                self._keep(self._text())
 
     def _write(self) -> None:
-        """The table; a number that an epoch lacks is none."""
+        """The table, on the disk, and what is kept."""
         self._written = time.monotonic()
-        if self.rows:
-            rows = [self.rows[epoch] for epoch in sorted(self.rows)]
-            names = list(dict.fromkeys(name for row in rows for name in row))
-            text = metrics.table(names, ([row.get(name, math.nan) for name in names] for row in rows))
+        if self.rows and self._chief:
+            text = self._text()
             atomic.write(self._table, text)
-            if any(path.name != KEPT for path in self._kept.parent.iterdir()):  # an empty folder means none to a script
-                atomic.write(self._kept, text, atomic.UNSYNCED)
+            self._keep(text)
+            self._took = time.monotonic() - self._written
+
+    def _keep(self, text: str) -> None:
+        # An empty folder means to a script that it begins.
+        if self._chief and any(path.name != KEPT for path in self._kept.parent.iterdir()):
+            atomic.write(self._kept, text, atomic.UNSYNCED)
+
+    def _text(self) -> str:
+        """The rows as a table; a number that an epoch lacks is none."""
+        rows = [self.rows[epoch] for epoch in sorted(self.rows)]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return metrics.table(names, ([row.get(name, math.nan) for name in names] for row in rows))
 
 
 def _finite(value: object) -> bool:
