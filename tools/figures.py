@@ -145,9 +145,10 @@ def takes(numbers: Measurements) -> str:
         ),
         (
             "`python benchmarks/burst.py`",
-            f"to start a job in the cloud takes {burst['submit_minus_sdk_s']:.1f} s longer than in a bare `ModelTrainer` "
-            f"script (emulator, `mode.preflight=false`); a second job on the same data uploads "
-            f"{burst['second_data_bytes']} bytes of data and {burst['second_code_bytes'] / 1000:.0f} kB of code and plan",
+            f"to start a job in the cloud takes {burst['submit_minus_sdk_s']:.1f} s longer than in a bare "
+            "`ModelTrainer` script (emulator, `mode.preflight=false`); a second job on the same data uploads "
+            f"{burst['second_data_bytes']} bytes of data and {burst['second_code_bytes'] / 1000:.0f} kB of code and "
+            "plan",
         ),
         (
             "`python benchmarks/report.py`",

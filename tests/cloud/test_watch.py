@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from harness.cloud import outcome, watch
 from harness.cloud.job import Job
@@ -53,6 +54,17 @@ def test_without_the_right_to_read_the_log_the_job_is_followed_to_its_end(accoun
     assert watching.over and watching.description["TrainingJobStatus"] == "Completed"
     (line,) = [line for line in said if "no live log" in line]
     assert f"AWS denies {right.partition(':')[2]} (" in line and "is not authorized to perform" in line
+
+
+def test_a_log_that_cannot_be_reached_does_not_keep_a_job_open_that_has_ended(account, monkeypatch):
+    def unreachable(log, description):
+        raise EndpointConnectionError(endpoint_url="https://logs.us-east-1.amazonaws.com")
+
+    monkeypatch.setattr(watch.Log, "lines", unreachable)
+    account.send("sleep 0.5")
+    said, watching = lines_of(account)
+    assert watching.over and watching.description["TrainingJobStatus"] == "Completed"
+    assert [line for line in said if "the last lines of the log are missing: Could not connect to" in line]
 
 
 def test_without_the_right_to_look_at_the_job_the_watch_ends_in_one_line(account):

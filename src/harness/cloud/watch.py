@@ -27,7 +27,7 @@ from harness.runs.run_folder import RunFolder
 OVER = ("Completed", "Failed", "Stopped")
 QUICK, SLOW = 1.0, 10.0  # seconds between two questions, at first and after a while without news
 SLOWEST = 30.0  # where AWS asks for patience
-LATE = 15.0  # seconds that CloudWatch may take for the last lines
+LATE = 15.0  # seconds that CloudWatch may take for the last lines, or to answer where the job has ended
 PATIENCE = 60.0  # seconds of throttling alone before it is spoken of
 GIVE_UP = 3600.0  # seconds after which credentials that have expired are not waited for
 FIXED = 30.0  # the same where they are in the environment, which nobody can renew from outside
@@ -56,6 +56,7 @@ class Watch:
         self._trouble: dict[str, float] = {}  # kinds of refusal, and since when there is nothing else
         self._spoken: set[str] = set()
         self._log: Log | None = Log(found)
+        self._over_since: float | None = None
         self._standing = Standing()
         self._given_up = False
         self._connect()
@@ -75,7 +76,7 @@ class Watch:
 
     def lines(self) -> Iterator[str]:
         """Lines as they come, and an empty one after each round, until the job is over and its log is read."""
-        wait, over_since = QUICK, None
+        wait, read_since = QUICK, None
         while True:
             news = False
             for line in self._asked():
@@ -83,9 +84,9 @@ class Watch:
                 yield line
             yield ""
             if self.over and not self._trouble:
-                over_since = over_since or time.monotonic()
+                read_since = read_since or time.monotonic()
                 # the worker has said its last word, or it has been waited for
-                if not news and time.monotonic() - over_since >= self._patience():
+                if not news and time.monotonic() - read_since >= self._patience():
                     if self._log is not None:
                         yield from self._log.others(self.description)
                     return
@@ -134,6 +135,8 @@ class Watch:
 
     def _state(self) -> Iterator[str]:
         self.description = self._sagemaker.describe_training_job(TrainingJobName=self._job.name)
+        if self.over:
+            self._over_since = self._over_since or time.monotonic()
         state = str(self.description.get("SecondaryStatus", ""))
         if state != self._told:
             self._told = state
@@ -157,19 +160,26 @@ class Watch:
         return bool((datetime.now(UTC) - began).total_seconds() >= 60 * limit)
 
     def _read_log(self) -> Iterator[str]:
-        """New lines of the log; without the right to read it the job is followed by its state alone."""
-        from botocore.exceptions import ClientError
+        """New lines of the log; without the right to read it the job is followed by its state alone.
+
+        Where the job has ended, a log that cannot be reached is not waited for.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if self._log is None:
             return
         try:
             yield from self._log.lines(self.description)
-        except ClientError as error:
-            if refusal.kind(error) != "denied":
+        except (BotoCoreError, ClientError) as error:
+            kind = refusal.kind(error)
+            if kind == "denied" and isinstance(error, ClientError):
+                denied = f"AWS denies {error.operation_name} ({_message(error)})"
+                yield f"{CLOUD}no live log: {denied}; the job is followed to its end"
+            elif kind in ("silent", "other") and time.monotonic() - (self._over_since or time.monotonic()) > LATE:
+                yield f"{CLOUD}the last lines of the log are missing: {_message(error)}; the job has ended"
+            else:
                 raise
             self._log = None
-            denied = f"AWS denies {error.operation_name} ({_message(error)})"
-            yield f"{CLOUD}no live log: {denied}; the job is followed to its end"
 
 
 def _in_words(kind: str, error: Exception) -> str:
