@@ -7,7 +7,7 @@ import pytest
 
 from harness.cloud import cost, fallback
 from harness.contract import record, serial
-from harness.contract.errors import SettingError
+from harness.contract.errors import NotReady, SettingError
 from harness.contract.record import Bill
 from tests.support import away
 from tests.support.verbs import composed
@@ -90,3 +90,24 @@ def test_what_is_left_of_a_month_caps_a_job_and_each_of_a_sweep(tmp_path):
     spent = dataclasses.replace(mode, max_usd_month=4.0)
     with pytest.raises(SettingError, match=r"mode\.max_usd_month=4 is spent by this month's runs"):
         cost.capped(runs, spent)
+
+
+def test_a_job_is_not_sent_where_others_have_spent_the_month_since_it_was_planned(tmp_path):
+    mode = cost.capped(tmp_path / "runs", composed("mode=cloud", "mode.max_usd=10", "mode.max_usd_month=20").mode)
+    cost.check_month(tmp_path / "runs", mode, 10.0)
+    for number in (1, 2):
+        other = away.stage(tmp_path / "runs", number, usd_per_hour=3.0)  # of two hours and the end
+        other.cloud.write_text("{}")
+        cost.check_month(tmp_path / "runs", mode, 20 - number * 6.15)
+    with pytest.raises(NotReady, match=r"mode\.max_usd_month=20 has 7\.70 USD left by now; this job may cost 10\.00"):
+        cost.check_month(tmp_path / "runs", mode, 10.0)
+
+
+def test_the_warm_pool_of_a_job_that_ran_counts_and_one_that_never_began_costs_nothing(tmp_path):
+    mode = composed("mode=cloud", "mode.max_usd=10", "mode.max_usd_month=20").mode
+    for number, usd in enumerate((0.5, 0.0)):
+        run = away.stage(tmp_path / "runs", number, usd_per_hour=3.0, warm_pool_seconds=3600)
+        run.cloud.write_text("{}")
+        kept = record.of(run.planned(), status="completed")
+        run.record.write_text(serial.dumps(dataclasses.replace(kept, bill=bill(100, usd))))
+    assert cost.left_of_month(tmp_path / "runs", mode, datetime.now(UTC)) == pytest.approx(20 - 0.5 - 3.0)

@@ -16,6 +16,7 @@ from harness.settings.command_line import command_name
 from harness.settings.schema import Cloud
 
 START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
+CENT = 0.01
 SPARE = 1.5  # how much more than it is likely to take a proposed cap allows, disks included
 EPOCHS = "epochs"  # the setting that most programs have for it
 
@@ -81,8 +82,8 @@ def rest(cloud: plan.Cloud, seconds_left: float | None) -> tuple[float, float] |
 def left_of_month(runs: Path, mode: Cloud, now: datetime) -> float | None:
     """What mode.max_usd_month leaves for this month; None where it is not set.
 
-    Counted are the runs of this folder that were sent this month: what they were billed, and while that is unknown, the
-    most that they may cost.
+    Counted are the runs of this folder that were sent this month: what they were billed, and the whole of their warm
+    pool; while that is unknown, the most that they may cost.
     """
     if mode.max_usd_month is None:
         return None
@@ -91,12 +92,13 @@ def left_of_month(runs: Path, mode: Cloud, now: datetime) -> float | None:
         run = run_folder.RunFolder(path.parent)
         with contextlib.suppress(OSError, ValueError):
             bill = run_folder.read_record(run.record).bill if run.record.exists() else None
-            if bill is not None and bill.usd is not None:
-                spent += bill.usd
+            if (cloud := run.planned().placement.cloud) is None:
                 continue
-            cloud = run.planned().placement.cloud
-            hours = (cloud.max_seconds + prices.ENDING + cloud.warm_pool_seconds) / 3600 if cloud else 0.0
-            spent += hours * (cloud.usd_per_hour or 0.0) if cloud else 0.0
+            rate, pool = (cloud.usd_per_hour or 0.0) / 3600, cloud.warm_pool_seconds
+            if bill is not None and bill.usd is not None:
+                spent += bill.usd + (rate * pool if bill.usd else 0.0)  # a bill has no time of the pool
+            else:
+                spent += rate * (cloud.max_seconds + prices.ENDING + pool)
     return max(0.0, mode.max_usd_month - spent)
 
 
@@ -115,6 +117,20 @@ def capped(runs: Path, mode: Cloud, jobs: int = 1) -> Cloud:
         )
     caps = [cap for cap in (mode.max_usd, left) if cap is not None]
     return replace(mode, max_usd=min(caps) / jobs) if caps else mode
+
+
+def check_month(runs: Path, mode: Cloud, most: float | None) -> None:
+    """See, when a job is sent, that the month still holds what it may cost: others may have sent theirs meanwhile.
+
+    Raises:
+        NotReady: it does not.
+    """
+    left = left_of_month(runs, mode, datetime.now(UTC))
+    if left is not None and most is not None and most > left + CENT:
+        raise NotReady(
+            f"mode.max_usd_month={mode.max_usd_month:g} has {left:.2f} USD left by now; this job may cost {most:.2f}",
+            legal="a lower mode.max_usd, or a higher mode.max_usd_month",
+        )
 
 
 def agree(yes: bool) -> None:

@@ -76,8 +76,9 @@ class SageMakerTarget:
         """Make sure that data and code are in S3; the runner that sends the job.
 
         Raises:
-            NotReady: S3 refuses or does not answer.
+            NotReady: S3 refuses or does not answer, or the month has no room for what the job may cost.
         """
+        cost.check_month(ROOT / self.settings.runs_folder, self.mode, self.budget.most)
         contents = {file.path: data.folder / file.path for file in data.dataset.files}
         self.store.put_folder(request.data_name(data.dataset), contents, self.say, alike=request.DATASETS)
         self.store.put_folder(request.code_name(files), files, self.say)
