@@ -32,6 +32,16 @@ def test_equal_runs_of_one_second_get_names_of_their_own(draft):
     assert room.free_name(draft).plan.run_id not in (run.path.name, other.path.name)
 
 
+@pytest.mark.parametrize("seeds", [(1, 2), (2, 1)])
+def test_runs_of_one_second_sort_as_they_began(draft, seeds):
+    """Whatever their experiments: `last` is the one that began last."""
+    names = []
+    for seed in (*seeds, *seeds):
+        other = dataclasses.replace(draft, plan=planned("tiny", seed=seed))
+        names.append(room.stage(room.free_name(other))[1].path.name)
+    assert names == sorted(names) and len(set(names)) == 4
+
+
 def test_what_else_keeps_a_run_from_being_written_is_told(draft, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotReady, match="cannot be written"):

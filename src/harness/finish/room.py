@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import shutil
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from harness.contract.errors import NotReady
 from harness.planning.draft import Draft
@@ -47,14 +46,11 @@ def stage(draft: Draft) -> tuple[Draft, RunFolder]:
 
 
 def free_name(draft: Draft) -> Draft:
-    """The draft, named after the next second for which no equal run is there."""
-    while _folder(draft).exists():
+    """The draft, named after the next second of which no run is there: runs sort in the order in which they begin."""
+    there = {path.name.partition("-")[0] for path in draft.runs.glob("*")}
+    while draft.plan.run_id.partition("-")[0] in there:
         draft = _later(draft)
     return draft
-
-
-def _folder(draft: Draft) -> Path:
-    return draft.runs / draft.plan.run_id
 
 
 def _later(draft: Draft) -> Draft:
