@@ -156,6 +156,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(begun: Path) -
 @pytest.mark.long
 def test_a_promotion_that_the_remote_took_is_in_force_though_the_branch_went_on_here(begun: Path) -> None:
     on_main(begun)
+    git(begun, "pull", "--quiet")
     run = trained(begun, "seed=5")
     hook = begun.parent / "git.git" / "hooks" / "post-receive"
     by_hand = f"git -C {begun} -c user.name=A -c user.email=a@example.org commit --quiet --allow-empty -m meanwhile"
