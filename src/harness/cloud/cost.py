@@ -16,7 +16,7 @@ from harness.settings.command_line import command_name
 from harness.settings.schema import Cloud
 
 START = 300.0  # seconds that an instance takes to start, with its image and the data: an estimate's part
-CENT = 0.01
+CENT = 0.01  # USD; what is capped and what is left are rounded apart
 SPARE = 1.5  # how much more than it is likely to take a proposed cap allows, disks included
 EPOCHS = "epochs"  # the setting that most programs have for it
 

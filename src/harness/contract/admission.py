@@ -70,7 +70,8 @@ def check(name: str, settings: type[object], metrics: tuple[Metric, ...], exampl
     Raises:
         SettingError: a setting has no rule, there is no seed, or plans cannot hold what it says of itself.
     """
-    if not (isinstance(settings, type) and is_dataclass(settings) and settings.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+    declared = is_dataclass(settings) and isinstance(settings, type)
+    if not (declared and settings.__dataclass_params__.frozen):  # type: ignore[attr-defined]  # typeshed lacks it
         raise SettingError(f"{path(name)}: settings is no frozen dataclass", legal="@dataclass(frozen=True)")
     hints = typing.get_type_hints(settings, include_extras=True)
     for each, hint in hints.items():

@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.contract import legal
@@ -151,4 +152,4 @@ def _array_records(paths: list[Path]) -> Iterator[Item]:
         image = next((fields[name] for name in ("image", "image/encoded") if name in fields), b"")
         label = next((fields[name] for name in ("label", "image/class/label") if name in fields), "")
         content = image if isinstance(image, bytes) else b""
-        yield _item(f"{number:09d}", str(label), lambda content=content: content)  # type: ignore[misc]
+        yield _item(f"{number:09d}", str(label), partial(bytes, content))

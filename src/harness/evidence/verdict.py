@@ -206,7 +206,7 @@ def first_epoch(old: Epochs, new: Epochs) -> int | None:
 
 def first_tensor(original: RunRecord, replay: RunRecord) -> str | None:
     """The first tensor, in the network's order, whose final bits differ."""
-    old, new = (dict[str, str](each.tensors) for each in (original, replay))  # type: ignore[arg-type]  # pairs
+    old, new = (dict[str, str](each.tensors) for each in (original, replay))  # type: ignore[arg-type]  # each is (name, digest)
     for path in [*old, *(path for path in new if path not in old)] if old and new else ():
         if old.get(path) != new.get(path):
             return path

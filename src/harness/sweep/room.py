@@ -79,7 +79,8 @@ class Waiting:
                 sent = self._sent(sending)
             elif sending.asked and sending.run is not None:
                 name = sending.run.path.name
-                self._say(f"unknown   {sending.error or f'whether {name} was sent: python src/attach.py {name}'}")
+                open_question = f"whether {name} was sent; type: python src/attach.py {name}"
+                self._say(f"unknown   {sending.error or open_question}")
             elif sending.done and sending.run is not None:
                 shutil.rmtree(sending.run.path, ignore_errors=True)
             self._sending = None
